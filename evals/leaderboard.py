@@ -14,6 +14,7 @@ from pathlib import Path
 from agent.ending import Parser
 from agent.outputs import check_writable, write_output
 from evals.command_line import end, quote_command, say
+from evals.plots.chart import format_short
 from evals.predictions import write_predictions
 from evals.report.__main__ import load_runs
 from evals.report.page import render_page
@@ -61,11 +62,9 @@ def make_board(runs: Sequence[StoredRun], number: int, digests: Mapping[int, str
         *([table] if (table := _control_table(entries, runs)) is not None else []),
         _hash_table(entries, digests),
     ]
-    first = entries[0].line.estimate
-    count = 0 if first is None else first.n
     lede = (
-        f"{len(entries)} entries, {count} questions scored of the first. A rank counts the entries that are surely "
-        "better: those whose paired difference has an interval above zero."
+        f"{len(entries)} entries. The rank of each is one more than the number of those that are surely better: whose "
+        "paired difference to it has an interval above zero."
     )
     notes = (
         f"Intervals: {100 * CONFIDENCE:.0f} %, by drawing videos; of ranks without a correction for the number of "
@@ -100,7 +99,7 @@ def _row(run: StoredRun, rank: int, best: StoredRun, runs: Sequence[StoredRun]) 
         NOT_MEASURED if run is best else _difference(run, best),
         NOT_MEASURED if blind is None else format_share(blind.line.estimate),
         NOT_MEASURED if blind is None else _difference(run, blind),
-        *(f"{costs[name]:.3g}" if name in costs else NOT_MEASURED for name in _COSTS),
+        *(format_short(costs[name]) if name in costs else NOT_MEASURED for name in _COSTS),
         *(
             NOT_MEASURED if ratio is None else f"{ratio.mean:.3g}"
             for ratio in (estimate_per_1000_tokens(run.rows), estimate_per_dollar(run.rows))

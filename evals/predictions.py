@@ -70,7 +70,7 @@ class PredictedAnswer:
 
 @dataclass(frozen=True)
 class PredictionsAbout:
-    """Of what the predictions of a file are."""
+    """Benchmark, policy, options and hashes of the predictions in a file."""
 
     benchmark: str
     questions: str

@@ -78,7 +78,7 @@ class LitePolicy:
         return Turn(_write_verdict(answer), answer)
 
     def _make_case(self, trajectory: Trajectory) -> QuestionContext:
-        reading = read_question(trajectory.question, trajectory.facts.duration_seconds)
+        reading = read_question(trajectory.question, trajectory.facts.duration_seconds, trajectory.facts.start_seconds)
         return QuestionContext(reading, trajectory, self._similarity)
 
     def _compare(self, trajectory: Trajectory) -> Turn:
@@ -93,7 +93,13 @@ class LitePolicy:
         wanted = [comparing.number_call(want, n) for n, case in enumerate(cases, start=1) for want in way.looks(case)]
         if find_reached_limit(trajectory) is None and (calls := select_new_calls(trajectory, wanted)):
             return Turn(_write_thought(cases[0]), Calls(calls))
-        join = comparing.answer_which if way is _WHICH else comparing.list_answers
+        join = (
+            comparing.answer_which
+            if way is _WHICH
+            else comparing.list_answers
+            if question.folder is None or question.options
+            else comparing.answer_from_first
+        )
         answer = join(question, [way.answer(case) for case in cases])
         return Turn(_write_verdict(answer), answer)
 

@@ -4,6 +4,8 @@ import hashlib
 import re
 from pathlib import Path
 
+from agent.policies.default import find_snapshot
+
 _LOCAL = ("transformers", "vllm")
 _ENDINGS = (".safetensors", ".bin", ".gguf", ".pt", ".pth")
 _BLOB = re.compile(r"[0-9a-f]{64}")
@@ -30,11 +32,11 @@ def hash_weights(spec: str, adapter: str = "") -> dict[str, str]:
 
 
 def _find_folder(where: str) -> Path | None:
-    from agent.policies.default import find_snapshot
-    from agent.policies.transformers import find_model  # here, since it imports the model's library
+    if where == "smollm2":
+        from agent.policies.local.smollm2 import unpack
 
-    found = find_model(where)
-    return Path(found) if Path(found).is_dir() else find_snapshot(found)
+        return unpack()
+    return Path(where) if Path(where).is_dir() else find_snapshot(where)
 
 
 def _hash_file(path: Path) -> str:

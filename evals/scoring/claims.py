@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agent.coverage import compute_coverage
+from agent.rendering.grounding import UNREAD
 from agent.trajectory import Answer, Evidence, Trajectory
 
 ClaimVerdict = Literal["on record", "not on record", "no evidence"]
@@ -74,15 +75,23 @@ def read_times(text: str) -> tuple[float, ...]:
 def _check_claim(text: str, evidence: Sequence[Evidence]) -> ClaimCheck:
     if not evidence:
         return ClaimCheck(text, "no evidence", "it cites nothing")
-    doubts = [item.note or "it names no call" for item in evidence if item.note or not item.call_ids]
+    doubts = [why for item in evidence if (why := _doubt(item))]
     if len(doubts) == len(evidence):
         return ClaimCheck(text, "not on record", doubts[0])
     return ClaimCheck(text, "on record")
 
 
+def _doubt(item: Evidence) -> str:
+    """Why evidence is not on record; words that a policy has read off a picture by itself are, with that picture."""
+    if not item.call_ids:
+        return item.note or "it names no call"
+    return "" if item.note == UNREAD and item.frames else item.note
+
+
 def _find_invented(named: Iterable[float], trajectory: Trajectory) -> Iterator[float]:
     seen = compute_coverage(trajectory)
-    spans = [(span.start_seconds, span.stop_seconds) for span in (*seen.looked, *seen.indexed, *seen.read, *seen.heard)]
+    spans = [(span.start_seconds, span.stop_seconds) for span in seen.looked]
+    spans += [(span.start_seconds, span.stop_seconds) for span in (*seen.indexed, *seen.read, *seen.heard)]
     for time in named:
         is_inside = time <= trajectory.facts.duration_seconds + SLACK_SECONDS
         if not is_inside or not any(a - SLACK_SECONDS <= time <= b + SLACK_SECONDS for a, b in spans):

@@ -18,7 +18,7 @@ from evals.datasets.composed import open_composed
 from evals.datasets.registry import open_set
 from evals.example import Example
 from evals.runner.run_file import TRAJECTORIES, lock_folder
-from evals.scoring.judge.judge import open_judge
+from evals.scoring.judge.judge import AnswerJudge, check_is_another_model, open_judge
 from evals.statistics.tables import render_table
 from rl.checkpoints import check_same
 from rl.data.as_reply import write_replies
@@ -155,14 +155,16 @@ class _Steps:
     def __init__(
         self, config: BuildConfig, candidates: ExampleSet, examples: dict[str, Example], scratch: Path, say: Say
     ) -> None:
-        self._config, self._candidates, self._examples, self._scratch = config, candidates, examples, scratch
+        self._config, self._candidates, self._examples = config, candidates, examples
+        self._scratch, self._say = scratch, say
         player = Player(config.out, candidates.asking.entries, config.encoder, config.concurrency, say=say)
         limits = Limits(max_frames=None) if config.solver == EXPERT else Limits()
         looking = Player(config.out, player.entries, config.encoder, config.concurrency, limits, say)
         self.probes = Probes({spec: self._opener(spec) for spec in config.probes}, player, examples)
-        judge = open_judge(config.judge, config.solver) if config.judge else None
-        self.solver = Solver(self._opener(config.solver), looking, examples, config.solver_samples, judge)
-        self.student = Student(self._opener(config.student), player, examples, config.student_samples, config.pass_rate)
+        solver = self._opener(config.solver, config.solver_samples)
+        self.solver = Solver(solver, looking, examples, config.solver_samples, _open_judge(config))
+        student = self._opener(config.student, config.student_samples)
+        self.student = Student(student, player, examples, config.student_samples, config.pass_rate)
 
     def plan(self) -> list[tuple[str, Step]]:
         """The steps in order: first what can be told without playing, last what takes the most looks."""
@@ -185,14 +187,26 @@ class _Steps:
         hashes_of = HashesOf(self._scratch)
         named = (one.partition("=")[::2] for one in self._config.against)
         benchmarks = read_benchmarks((open_set(name, folder) for name, folder in named), hashes_of)
+        if benchmarks.unseen:
+            self._say(f"{benchmarks.unseen} videos of benchmarks are not at hand: their pictures are not compared")
         return drop_overlap(self._candidates, benchmarks, hashes_of, left)
 
-    def _opener(self, spec: str) -> OpenPolicy:
+    def _opener(self, spec: str, samples: int = 1) -> OpenPolicy:
         @cache
         def opened() -> Policy:
-            return SetExpert(self._candidates) if spec == EXPERT else open_policy(spec, _MODEL)
+            if spec == EXPERT:
+                return SetExpert(self._candidates)
+            return open_policy(spec, _MODEL.for_samples(samples))
 
         return opened
+
+
+def _open_judge(config: BuildConfig) -> AnswerJudge | None:
+    if not config.judge:
+        return None
+    if config.writer:
+        check_is_another_model(config.judge, config.writer)
+    return open_judge(config.judge, config.solver)
 
 
 def _write(config: BuildConfig, candidates: ExampleSet, building: Building, solver: Solver) -> None:

@@ -77,6 +77,7 @@ class Player:
             samples: runs of each question.
 
         Raises:
+            ValueError: several samples of a policy that answers the same each time.
             PolicyError: the policy fails again and again.
         """
         path = self.folder / RUNS / f"{role}-{condition.name}.jsonl"
@@ -94,7 +95,10 @@ class Player:
 
         if tasks:
             self.say(f"{role}, {condition.name}: {len(tasks)} of {len(planned)} runs to play")
-            settings = RunSettings(opened(), self.limits, condition.control, verify=False, encoder=self.encoder)
+            policy = opened()
+            if samples > 1 and policy.setup is None:
+                raise ValueError(f"{policy.spec} answers the same each time: {samples} samples are for models")
+            settings = RunSettings(policy, self.limits, condition.control, verify=False, encoder=self.encoder)
             run_tasks(tasks, settings, keep, concurrency=self.concurrency)
         return path
 

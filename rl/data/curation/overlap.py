@@ -2,7 +2,7 @@
 
 Videos are compared as in VideoKR (A.5): a 64-bit perceptual hash of a frame a second, aligned windows of 20 frames of
 which 70 % must be near. Near is here a distance of 10 bits: the 30 of the paper is what unlike pictures have by chance
-(32 on average), and would call most pairs of videos the same (`evals/RESULTS.md`).
+(32 on average), and would call any two videos the same (`rl/LOG.md`).
 """
 
 import re
@@ -14,9 +14,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from agent.trajectory import Question
 from evals.datasets.dataset import DatasetEntry, QuestionSet
+from tools.cache import find_cache_root, keep, load_kept
 from tools.video.source import VideoSource
 from tools.video.video import VideoError
 
@@ -26,15 +28,22 @@ LEAST_SHARE = 0.5
 """Share of a question's n-grams from which on it counts as one of the benchmark's. Picked by eye: ways of asking are
 shared by many questions, and what is asked is not."""
 NEAR_BITS = 10
+"""Distance of two hashes, of 64 bits, up to which their pictures are near."""
 WINDOW_FRAMES, WINDOW_SHARE = 20, 0.7
+"""Aligned frames of a window, and the share of them that must be near."""
 _FEWEST_FRAMES = 3
 """Hashed frames that a video needs to be compared."""
-_SIDE, _KEPT = 32, 8
+_SIDE, _LOW = 32, 8
 """Side of the picture that is transformed, and of the low frequencies that are kept."""
 _LEAST_SPREAD = 4.0
 """Standard deviation of grey levels below which a picture is too flat for a hash."""
 _BANDS = 4
+"""Pieces of a hash by which videos are looked up."""
 _YOUTUBE = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9_-]{11}")
+
+_FOLDER = "perceptual-hashes"
+"""Folder in the cache."""
+_KEPT = TypeAdapter(list[int])
 
 Hashes = NDArray[np.uint64]
 """Perceptual hashes of a video's frames, (N,) uint64, one a second."""
@@ -83,13 +92,19 @@ def hash_picture(pixels: NDArray[np.uint8]) -> int | None:
     small = cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
     if float(small.std()) < _LEAST_SPREAD:
         return None
-    low = cv2.dct(small)[:_KEPT, :_KEPT].ravel()
+    low = cv2.dct(small)[:_LOW, :_LOW].ravel()
     bits = low > np.median(low[1:])
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
 def share_window(first: Hashes, second: Hashes, near_bits: int = NEAR_BITS) -> bool:
-    """Whether two videos have a window of aligned frames most of which are near."""
+    """Whether two videos have a window of aligned frames most of which are near.
+
+    Args:
+        first: hashes of one video.
+        second: hashes of the other one.
+        near_bits: distance up to which two hashes are near.
+    """
     length = min(WINDOW_FRAMES, len(first), len(second))
     if length < _FEWEST_FRAMES:
         return False
@@ -102,7 +117,7 @@ def share_window(first: Hashes, second: Hashes, near_bits: int = NEAR_BITS) -> b
     return False
 
 
-class VideoIndex:
+class HashIndex:
     """Finds videos that show what one of a benchmark's shows."""
 
     def __init__(self) -> None:
@@ -133,7 +148,7 @@ class Benchmarks:
     """What training questions are held against."""
 
     questions: QuestionIndex
-    videos: VideoIndex
+    videos: HashIndex
     names: Mapping[str, str]
     """Benchmark by the stem of a video that is called by its YouTube id."""
     unseen: int
@@ -142,7 +157,7 @@ class Benchmarks:
 
 def read_benchmarks(sets: Iterable[QuestionSet], hashes_of: "HashesOf") -> Benchmarks:
     """Reads questions and videos of benchmarks, the videos as far as they are there."""
-    questions, videos = QuestionIndex(), VideoIndex()
+    questions, videos = QuestionIndex(), HashIndex()
     names: dict[str, str] = {}
     unseen = 0
     for one in sets:
@@ -169,7 +184,7 @@ def is_youtube_id(stem: str) -> bool:
 
 
 class HashesOf:
-    """Hashes of the videos of entries, each video decoded once."""
+    """Hashes of the videos of entries, each video decoded once, and kept by its content."""
 
     def __init__(self, scratch: Path) -> None:
         """Decodes nothing yet.
@@ -194,6 +209,10 @@ class HashesOf:
         except (VideoError, ValueError):
             return None
         try:
-            return hash_frames(video)
+            path = find_cache_root() / _FOLDER / f"{video.content_hash}.json"
+            if (kept := load_kept(path, _KEPT)) is None:
+                kept = [int(one) for one in hash_frames(video)]
+                keep(path, kept)
+            return np.array(kept, np.uint64)
         finally:
             video.close()

@@ -115,7 +115,7 @@ def compare_groups(
 
     Args:
         seeing: whether each question was answered rightly with its video.
-        blind: the same without it.
+        blind: whether each was answered rightly without it.
         is_kept: whether each was kept.
         videos: video of each.
         seed: seed of the draws.

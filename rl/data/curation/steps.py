@@ -175,7 +175,9 @@ class Solver:
                 answer=answer,
                 reasoning=reasoning,
             )
-            if verdict.value != 1.0:
+            if verdict.value is None:
+                return f"not measured: the judge gave no verdict: {verdict.why[:200]}"
+            if verdict.value < 1.0:
                 return f"{fault}: {verdict.why[:200]}"
         return ""
 
@@ -190,7 +192,7 @@ def find_fault(example: Example, run: Trajectory) -> str:
     checked = check_answer(run)
     for claim in checked.claims:
         if claim.verdict != "on record":
-            return f"{claim.text[:80]!r}: {claim.why}"
+            return f"{claim.why}: {claim.text[:80]!r}"
     if checked.invented_seconds:
         return f"names {checked.invented_seconds[0]:g} s, where nothing was looked at"
     if evidence_hit(example, run.answer) is False:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from agent.rendering.grounding import UNREAD
 from agent.trajectory import (
     Answer,
     Calls,
@@ -43,6 +44,13 @@ def test_each_claim_has_its_own_verdict() -> None:
         ("d", "on record"),
     ]
     assert found[1].why == "nothing was looked at here"
+
+
+def test_words_read_off_a_shown_picture_are_on_record_and_others_are_not() -> None:
+    read = replace(ON, quote="EXIT", note=UNREAD, frames=(FrameRef(10.0, 90, 160),))
+    assert [one.verdict for one in check_answer(run(Answer("EXIT", evidence=(read,)))).claims] == ["on record"]
+    unseen = replace(read, frames=())
+    assert [one.verdict for one in check_answer(run(Answer("EXIT", evidence=(unseen,)))).claims] == ["not on record"]
 
 
 def test_links_are_claims_and_an_answer_without_parts_is_one() -> None:

@@ -12,8 +12,8 @@ from evals.datasets.composed import open_composed
 from evals.datasets.published import PublishedSet
 from rl.data.curation.overlap import (
     HashesOf,
+    HashIndex,
     QuestionIndex,
-    VideoIndex,
     hash_picture,
     is_youtube_id,
     read_benchmarks,
@@ -62,7 +62,7 @@ def test_a_shorter_darker_and_recompressed_cut_is_found_and_other_videos_are_not
     for picture in film[17:45]:
         _, jpeg = cv2.imencode(".jpg", (0.8 * picture).astype(np.uint8)[::2, ::2], [cv2.IMWRITE_JPEG_QUALITY, 30])
         cut.append(cv2.imdecode(jpeg, cv2.IMREAD_COLOR))
-    index = VideoIndex()
+    index = HashIndex()
     index.add("film", hashes(film))
     assert index.find(hashes(cut)) == "film"
     assert index.find(hashes([draw(seed) for seed in range(1000, 1060)])) is None

@@ -23,11 +23,11 @@ def write_bank(path: Path, *points: dict[str, str]) -> Path:
     return path
 
 
-@pytest.fixture
-def videos(tmp_path: Path) -> Path:
-    (tmp_path / "videos").mkdir()
-    write_drawn(tmp_path / "videos" / "drawn.mp4")
-    return tmp_path / "videos"
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("videos")
+    write_drawn(folder / "drawn.mp4")
+    return folder
 
 
 def test_every_skill_is_asked_for_and_those_that_need_knowledge_draw_a_point(tmp_path: Path, videos: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_solver_that_is_right_for_no_reason_is_dropped_and_one_with_evidence_k
     options = plan_options(videos, writer, tmp_path)
     right = options.index("green")
     bare, _ = keep("bare", Answer("green", right))
-    assert list(bare.values()) == ["'green': it cites nothing"]
+    assert list(bare.values()) == ["it cites nothing: 'green'"]
     elsewhere, _ = keep("elsewhere", look, Answer("green", right, None, (Evidence(0.0, 1.0, ("t1c1",)),)))
     assert list(elsewhere.values()) == ["its evidence is elsewhere than what the question is about"]
     none, out = keep("founded", look, Answer("green", right, None, (Evidence(2.0, 4.0, ("t1c1",)),)))
