@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig
+from transformers import AutoModelForCausalLM, LlamaConfig
 
 from agent.policies.local.connectors import TOKENS, ConnectorShape, make_connector
 from agent.policies.local.image_processing import ProcessedImage
@@ -159,9 +159,11 @@ def load_language_model(where: str, dtype: torch.dtype, layers: int | None = Non
     from agent.policies.local.smollm2 import unpack
 
     place = unpack() if where == "smollm2" else where
-    config = AutoConfig.from_pretrained(place, trust_remote_code=False)
-    config.num_hidden_layers = layers or config.num_hidden_layers
-    return AutoModelForCausalLM.from_pretrained(place, config=config, dtype=dtype, trust_remote_code=False)
+    model: Any = AutoModelForCausalLM.from_pretrained(place, dtype=dtype, trust_remote_code=False)
+    if layers is not None:
+        del model.model.layers[layers:]
+        model.config.num_hidden_layers = layers
+    return model
 
 
 def save_connector(model: Any, folder: Path) -> None:
