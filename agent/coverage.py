@@ -7,23 +7,24 @@ either side, because nothing is known of the time between two search hits. Pure 
 
 import heapq
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 from agent.trajectory import Result, ToolCall, Trajectory, restrict_to_video
+from tools.observation import Observation
 from tools.observation_text import format_percent
 
 SWEEPS = frozenset({"overview", "select_frames", "caption"})
 """Tools that spread their frames evenly over a window."""
 
-COMPARING = frozenset({"search_frames", "list_shots", "find_changes"})
+COMPARING = frozenset({"search_frames", "list_shots", "find_changes", "detect"})
 """Tools that go through the pictures of a window themselves, without showing them all."""
 
 READING = frozenset({"search_text", "read_text"})
 """Tools that read the screen text of a window."""
-HEARING = frozenset({"read_speech", "search_speech"})
+HEARING = frozenset({"read_speech", "search_speech", "list_sounds"})
 """Tools that listen to a window, or read its subtitles."""
 _UNFINISHED = "search_frames"
 """The tool that searches as much of the index as there is, so that its gaps are of the coverage."""
@@ -56,9 +57,12 @@ class Span:
     stop_seconds: float
 
 
+_SpanT = TypeVar("_SpanT", CoveredSpan, Span)
+
+
 @dataclass(frozen=True)
 class Coverage:
-    """The spans of a video that were seen and searched: within [0, duration), each kind disjoint and in order."""
+    """The spans of a video that were seen and searched: within [start, duration), each kind disjoint and in order."""
 
     duration_seconds: float
     looked: tuple[CoveredSpan, ...]
@@ -73,6 +77,18 @@ class Coverage:
     """Number of distinct pictures shown."""
     unfinished: tuple[str, ...] = ()
     """Gaps of searches, since not all was indexed, read or heard yet, a sentence each."""
+    start_seconds: float = 0.0
+    """Second at which the video begins; `duration_seconds` is where it ends."""
+
+    @property
+    def whole(self) -> Span:
+        """The span of the whole video."""
+        return Span(self.start_seconds, self.duration_seconds)
+
+    @property
+    def length_seconds(self) -> float:
+        """Seconds from the beginning to the end."""
+        return self.duration_seconds - self.start_seconds
 
     @property
     def searched(self) -> tuple[Span, ...]:
@@ -146,14 +162,14 @@ class Coverage:
         stands = max(look.stop_seconds - look.start_seconds for look in self.looked) if self.frame_count == 1 else None
         each = f"{MOST_FRAME_SECONDS if stands is None else stands:.3g}"
         return (
-            f"Seen: {format_percent(self.looked_share)} of {format_mmss(self.duration_seconds)}, in {frames} "
+            f"Seen: {format_percent(self.looked_share)} of {format_mmss(self.length_seconds)}, in {frames} "
             f"(each stands for at most {each} s)."
         )
 
     def _share(self, spans: Iterable[CoveredSpan | Span]) -> float:
-        if self.duration_seconds <= 0:
+        if self.length_seconds <= 0:
             return 0.0
-        return min(1.0, sum(span.stop_seconds - span.start_seconds for span in spans) / self.duration_seconds)
+        return min(1.0, sum(span.stop_seconds - span.start_seconds for span in spans) / self.length_seconds)
 
 
 def compute_coverage(trajectory: Trajectory) -> Coverage:
@@ -169,7 +185,7 @@ def compute_coverage(trajectory: Trajectory) -> Coverage:
             f"need one video, got a question about {len(trajectory.content_hashes)}: each has its coverage"
         )
     trajectory = trajectory.as_one if trajectory.setup is not None else trajectory
-    duration = trajectory.facts.duration_seconds
+    start, duration = trajectory.facts.start_seconds, trajectory.facts.duration_seconds
     has_words = trajectory.facts.has_speech_track or trajectory.facts.has_subtitles
     calls = {call.id: call for call in trajectory.calls}
     looks: list[CoveredSpan] = []
@@ -180,12 +196,16 @@ def compute_coverage(trajectory: Trajectory) -> Coverage:
     for result in trajectory.results:
         if result.observation.is_error or result.call_id not in calls:
             continue
-        call = calls[result.call_id]
-        looks += compute_frame_spans(call, result, duration)
-        way = read if call.name in READING else heard if call.name in HEARING else indexed
-        way += compute_searched_spans(call, result, duration) if has_words or way is not heard else ()
-        if call.name == _UNFINISHED or result.observation.covered is not None:
-            unfinished += result.observation.gaps
+        for call, brought in _unfold(calls[result.call_id], result):
+            looks += _cut_off_before(start, compute_frame_spans(call, brought, duration))
+            for part in brought.observation.searched:
+                by_sense = {"pictures": indexed, "screen text": read, "speech": heard}
+                by_sense.get(part.sense, []).extend(_cut_off_before(start, (Span(*span) for span in part.spans)))
+            way = read if call.name in READING else heard if call.name in HEARING else indexed
+            if has_words or way is not heard:
+                way += _cut_off_before(start, compute_searched_spans(call, brought, duration))
+            if call.name == _UNFINISHED or brought.observation.covered is not None:
+                unfinished += brought.observation.gaps
     return Coverage(
         duration,
         _merge_finest(looks),
@@ -194,7 +214,29 @@ def compute_coverage(trajectory: Trajectory) -> Coverage:
         _merge(heard),
         len(trajectory.frames_seen),
         tuple(dict.fromkeys(unfinished)),
+        start,
     )
+
+
+def _unfold(call: ToolCall, result: Result) -> Iterator[tuple[ToolCall, Result]]:
+    """The call itself, or the calls that it made as a program, of whose frames only some were shown."""
+    inner = result.observation.inner_calls
+    if not inner:
+        yield call, result
+    shown = set(result.observation.frames)
+    for made in inner:
+        frames = tuple(frame for frame in made.frames if frame in shown)
+        seen = Observation("", frames, covered=made.covered, gaps=made.gaps, searched=made.searched)
+        yield ToolCall(call.id, made.name, made.arguments), Result(call.id, seen)
+
+
+def _cut_off_before(start_seconds: float, spans: Iterable[_SpanT]) -> list[_SpanT]:
+    """The spans without what lies before a second."""
+    return [
+        replace(span, start_seconds=max(start_seconds, span.start_seconds))
+        for span in spans
+        if span.stop_seconds > start_seconds
+    ]
 
 
 def compute_coverages(trajectory: Trajectory) -> dict[int | None, Coverage]:

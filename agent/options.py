@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import fields
 
+from agent.limits import CLIP_SECONDS, QuestionBudget
 from agent.policy import DOWNLOAD, Policy, PolicyOptions
-from agent.trajectory import Limits
+from agent.trajectory import EFFORTS, Limits
 
 _DEFAULTS = PolicyOptions()
 _OF_MODELS = tuple(field.name for field in fields(PolicyOptions))
@@ -38,36 +39,34 @@ def read_seconds(text: str) -> float:
 
 def add_limit_options(command: argparse.ArgumentParser) -> None:
     """Adds the options for the limits of a run to a command, as a group of their own."""
-    defaults = Limits()
+    clip = Limits()
     limits = command.add_argument_group("limits: at one of them the best answer so far is asked for")
     limits.add_argument(
-        "--max-turns", type=int, default=defaults.max_turns, metavar="N", help=f"by default {defaults.max_turns}"
+        "--effort",
+        choices=EFFORTS,
+        default="medium",
+        help=f"how many turns and frames where they are not given: medium is {clip.max_turns} and {clip.max_frames} up "
+        f"to {CLIP_SECONDS / 60:.0f} minutes and a quarter more for each doubling past that, low half, high twice",
     )
+    limits.add_argument("--max-turns", type=int, default=None, metavar="N", help="by default by --effort")
     limits.add_argument(
-        "--max-frames",
-        type=int,
-        default=defaults.max_frames,
-        metavar="N",
-        help=f"different frames looked at; by default {defaults.max_frames}",
+        "--max-frames", type=int, default=None, metavar="N", help="different frames looked at; by default by --effort"
     )
     limits.add_argument("--max-tokens", type=int, default=None, metavar="N", help="read and written by a model")
     limits.add_argument("--max-seconds", type=read_seconds, default=None, metavar="N", help="in all, as 90 or 1:30")
     limits.add_argument("--max-cost", type=float, default=None, metavar="USD", help="by the price table")
 
 
-def read_limits(options: argparse.Namespace) -> Limits:
-    """The limits that the command line gives.
-
-    Raises:
-        ValueError: a value is out of its range.
-    """
-    return Limits(
-        options.max_turns,
-        options.max_frames,
-        options.max_tokens,
-        options.max_seconds,
-        max_cost_usd=options.max_cost,
-    )
+def read_budget(options: argparse.Namespace) -> QuestionBudget:
+    """The limits that the command line gives, and the effort for all others."""
+    given = {
+        "max_turns": options.max_turns,
+        "max_frames": options.max_frames,
+        "max_tokens": options.max_tokens,
+        "max_seconds": options.max_seconds,
+        "max_cost_usd": options.max_cost,
+    }
+    return QuestionBudget({name: value for name, value in given.items() if value is not None}, options.effort)
 
 
 def add_model_options(command: argparse.ArgumentParser) -> None:
@@ -116,7 +115,7 @@ def add_model_options(command: argparse.ArgumentParser) -> None:
         help="one request in all, however slowly the model writes; --max-seconds bounds the whole question",
     )
     group.add_argument("--concurrency", type=int, default=_DEFAULTS.concurrency, metavar="N", help="requests at once")
-    add_yes_option(group, "download the model if it is not here, without asking")
+    add_yes_option(group, "download the model if it is not here, and fetch what an address names, without asking")
     group.add_argument("--adapter", default="", metavar="FOLDER", help="LoRA adapter, for models in process")
 
 
@@ -141,7 +140,8 @@ class _AllowDownload(argparse.Action):
 def find_unused_options(options: argparse.Namespace, policy: Policy) -> list[str]:
     """The options given that a policy makes no use of, as written on the command line."""
     if policy.setup is None:
-        names = (*_OF_MODELS, "max_cost", "max_tokens")
+        of_lite = ("captioner",) if policy.spec == "lite" else ()
+        names = (*_OF_MODELS, "max_cost", "max_tokens", "examples", *of_lite)
     else:
         names = _UNUSED.get(policy.spec.partition(":")[0], ())
     return _list_given_options(options, names)

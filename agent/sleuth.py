@@ -8,7 +8,8 @@ trajectory; it prints nothing, keeps nothing outside itself but the cache of ind
         result = sleuth.ask("video.mp4", "What does the sign say?", max_seconds=60)
         print(result.text, result.confidence, result.evidence)
 
-A list of paths in place of one asks about several videos: `sleuth.ask(["a.mp4", "b.mp4"], "Which of the two ...?")`.
+A list of paths in place of one asks about several videos: `sleuth.ask(["a.mp4", "b.mp4"], "Which of the two ...?")`. A
+folder asks about all videos in it: they are indexed once, and those that fit the question best are looked into.
 
 `aask` is for asyncio; `stream` and `astream` give the events of `agent.events` as they happen; `start` gives a `Run`,
 on which all of these rest and which can be cancelled. A bad input is a ValueError. Whatever else ends a run early (a
@@ -19,9 +20,10 @@ all that was reached till then.
 import math
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from copy import copy
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +36,7 @@ from agent.sessions.options import (
     QuestionOptions,
     VideoOptions,
     Videos,
+    is_searched,
     make_key,
     read_options,
 )
@@ -46,17 +49,19 @@ if TYPE_CHECKING:
 
     from agent.events import Event
     from agent.loop.ask import QuestionTools
+    from agent.loop.receipt import Receipt
     from agent.policy import Policy, PolicyOptions
     from agent.report.images import PictureOf
     from agent.run_result import RunResult
+    from agent.sessions.configured_tools import ConfiguredTools
+    from agent.sessions.extended_toolbox import OwnTool
     from agent.sessions.open_videos import OnProgress, OpenVideos, VideoKey
-    from agent.sessions.own_tools import OwnTool
     from agent.trajectory import Trajectory
     from tools.encoders.registry import Encoder
     from tools.index.video_index import IndexProgress
     from tools.observation import Observation
     from tools.toolbox import Toolbox
-    from tools.vision.captioner import Captioner
+    from tools.vision.captioner import Captioner, CaptionModel
 
 _T = TypeVar("_T")
 
@@ -70,8 +75,9 @@ class Sleuth:
         *,
         policy_options: "PolicyOptions | None" = None,
         encoder: "str | Encoder | None" = None,
-        captioner: "Captioner | None" = None,
+        captioner: "str | Policy | Captioner | CaptionModel | None" = None,
         tools: "Sequence[Callable[..., str | Observation]]" = (),
+        use_configured_tools: bool = False,
         cache: str | Path | None = None,
         max_concurrent: int = 32,
         max_open_videos: int = 8,
@@ -84,8 +90,12 @@ class Sleuth:
             policy_options: sampling and request settings of the model, where the policy is a spec.
             encoder: encoder of the frame index: a spec as `--encoder` takes it, or an object with the interface of
                 `tools.encoders.registry.Encoder`.
-            captioner: takes the place of the packaged one; `tools.vision.captioner.Captioner` is its interface.
+            captioner: a model that describes windows and answers questions about them: a spec as `--captioner` takes
+                it, or an object with the interface of `agent.policy.Policy`; or a captioner of your own, with that of
+                `tools.vision.captioner.Captioner`.
             tools: functions of your own that a model may call beside ours, written as `agent.sessions.own_tools` says.
+            use_configured_tools: whether those that the user's configuration file names are there too; they are loaded
+                and started with the first question to a policy that may call them, all but `lite`.
             cache: folder of the indexes; by default the user's cache folder.
             max_concurrent: runs at the same time of `start` and all methods that rest on it; more wait.
             max_open_videos: videos that stay open, with their index going on, when nobody asks about them.
@@ -93,8 +103,10 @@ class Sleuth:
         self._encoder: _Shared[Encoder] = _Shared(partial(_open_encoder, encoder))
         self._policy: _Shared[Policy] = _Shared(partial(_open_policy, policy, policy_options))
         self._spec = policy if isinstance(policy, str) else ""
-        self._captioner = captioner
-        self._tools = _as_tools(tools) if tools else {}
+        self._captioner: _Shared[Captioner | CaptionModel | None] = _Shared(partial(self._open_captioner, captioner))
+        self._tools: Mapping[str, OwnTool] = _as_tools(tools) if tools else {}
+        self._use_configured_tools = use_configured_tools
+        self._configured: _Shared[ConfiguredTools] = _Shared(_open_configured_tools)
         self._cache = None if cache is None else Path(cache)
         self._max_open_videos = max_open_videos
         self._videos: _Shared[OpenVideos] = _Shared(self._opened_videos)
@@ -102,6 +114,18 @@ class Sleuth:
         self._lock = threading.Lock()
         self._runs: set[Run] = set()
         self._is_closed = False
+
+    def with_policy(self, policy: "str | Policy | None", policy_options: "PolicyOptions | None" = None) -> Self:
+        """The same with another policy: it shares encoder, tools, executor and open videos, and ends with this one.
+
+        Args:
+            policy: a spec or an object, as for a new one.
+            policy_options: sampling and request settings of the model, where the policy is a spec.
+        """
+        other = copy(self)
+        other._policy = _Shared(partial(_open_policy, policy, policy_options))
+        other._spec = policy if isinstance(policy, str) else ""
+        return other
 
     def ask(self, video: Videos, question: str, **options: Unpack[AskOptions]) -> "RunResult":
         """The result of a question, run in the calling thread.
@@ -182,16 +206,36 @@ class Sleuth:
             video: where the video is now; None where it was.
             options: how it is opened, where that is not on record: subtitles.
         """
-        from agent.paths import unescape_path
+        return self._session(*_recall_videos(before, video, options), list_questions(before))
 
-        asked = before.question
-        recorded: VideoOptions = {
-            "until_seconds": asked.until_seconds,
-            "audio_track": asked.audio_track,
-            "picture_stream": asked.picture_stream,
-        }
-        videos = [unescape_path(path) for path in asked.videos] if video is None else video
-        return self._session(videos, recorded | options, list_questions(before))
+    def verify(
+        self, answered: "RunResult | Trajectory", video: Videos | None = None, **options: Unpack[VideoOptions]
+    ) -> "Receipt":
+        """A receipt for an answer: the frames and words that it cites, looked for in its videos again, without a model.
+
+        Args:
+            answered: the result, or a saved trajectory.
+            video: where the video is now; None where it was.
+            options: how it is opened, where that is not on record: subtitles.
+
+        Raises:
+            ValueError: there is no answer, or the video can't be opened or is another one.
+        """
+        from agent.loop.receipt import check_evidence
+        from agent.loop.replay import check_same_videos
+        from agent.trajectory import Trajectory
+
+        recorded = answered if isinstance(answered, Trajectory) else answered.trajectory
+        if recorded.answer is None:
+            raise ValueError("there is no answer, so there is nothing to verify")
+        videos, opened_as = _recall_videos(recorded, video, options)
+        with ExitStack() as stack:
+            borrowed = [stack.enter_context(self.borrow_toolbox(one, **opened_as)) for one in videos]
+            toolboxes = [toolbox for toolbox in borrowed if toolbox is not None]
+            if len(toolboxes) < len(borrowed):
+                raise ValueError("the video is still being opened, which goes on: ask again")
+            check_same_videos(recorded, toolboxes)
+            return check_evidence(recorded.answer, toolboxes)
 
     def borrow_toolbox(
         self, video: str | Path, **options: Unpack[VideoOptions]
@@ -231,11 +275,13 @@ class Sleuth:
         from agent.limits import compute_seconds_left
         from agent.loop.checks import check_end, check_inputs, check_playable
         from agent.loop.several_videos import SeveralVideos
-        from agent.sessions.own_tools import ExtendedToolbox
+        from agent.policies.captioner import check_captioner
+        from agent.sessions.extended_toolbox import extend
 
         for key in asked.keys:
             check_inputs(key.path, key.subtitles)
-        check_playable(asked.question, self.get_policy(), asked.samples, asked.mode)
+        check_playable(asked.question, self.get_policy(), asked.samples, asked.mode, asked.strategy)
+        check_captioner(self._captioner.get(), asked.mode, asked.limits)
         with ExitStack() as stack:
             with set_deadline(math.inf if begun is None else compute_seconds_left(asked.limits, begun)):
                 borrowed = [
@@ -247,8 +293,56 @@ class Sleuth:
                 yield None
                 return
             check_end(asked.question, opened[0].video.info.duration_seconds)
-            videos = [ExtendedToolbox(toolbox, self._tools) if self._tools else toolbox for toolbox in opened]
+            own = self._find_own_tools()
+            videos = [extend(toolbox, own) for toolbox in opened]
             yield videos[0] if len(videos) == 1 else SeveralVideos(videos)
+
+    @contextmanager
+    def open_pictures(self, keys: "tuple[VideoKey, ...]", content_hashes: tuple[str, ...]) -> "Iterator[PictureOf]":
+        """A context with the pictures of videos, opened again if need be; none if a file has gone or changed.
+
+        Args:
+            keys: the videos, in the order of their numbers.
+            content_hashes: what they held when they were asked about.
+        """
+        from agent.loop.several_videos import SeveralVideos
+
+        with ExitStack() as stack:
+            try:
+                borrowed = [
+                    stack.enter_context(self._videos.get().borrowed(key)) for key in keys if all(content_hashes)
+                ]
+            except (OSError, ValueError):
+                borrowed = []
+            toolboxes = [toolbox for toolbox in borrowed if toolbox is not None]
+            if tuple(toolbox.video.content_hash for toolbox in toolboxes) != content_hashes:
+                yield lambda _: None
+            else:
+                yield (toolboxes[0] if len(toolboxes) == 1 else SeveralVideos(toolboxes)).picture
+
+    def find_in_folder(self, asked: AskedQuestion, begun: float) -> AskedQuestion:
+        """A question about a folder as one about those of its videos that fit it best; any other one as it is.
+
+        Args:
+            asked: the question; all videos of its folder are indexed, as far as its time allows.
+            begun: when it began, of `time.monotonic`.
+
+        Raises:
+            ValueError: the folder holds no video that can be searched.
+        """
+        if asked.folder is None:
+            return asked
+        from agent.limits import compute_seconds_left
+        from agent.sessions.library import find_question_videos, update_library
+        from tools.index.library import Library
+
+        def open_one(path: Path) -> "AbstractContextManager[Toolbox]":
+            return self._opened(make_key(path, {}), lambda _: None)
+
+        library = Library(asked.folder, self._encoder.get(), self._cache)
+        with set_deadline(compute_seconds_left(asked.limits, begun)):
+            update_library(library, open_one)
+            return find_question_videos(asked, library)
 
     def submit(self, work: Callable[..., _T], *arguments: object) -> "Future[_T]":
         """Runs work of a door on a thread of the executor."""
@@ -267,6 +361,8 @@ class Sleuth:
         self.cancel()
         self._executor.shutdown()
         self._videos.get().close()
+        for configured in self._configured.made:
+            configured.close()
 
     def __enter__(self) -> Self:
         return self
@@ -276,7 +372,18 @@ class Sleuth:
     ) -> None:
         self.close()
 
+    def _find_own_tools(self) -> "Mapping[str, OwnTool]":
+        if not self._use_configured_tools or self.get_policy().spec == "lite":
+            return self._tools
+        configured = self._configured.get().tools
+        if both := self._tools.keys() & configured.keys():
+            raise ValueError(f"two tools are called {min(both)}: a function of this program, and a configured one")
+        return {**self._tools, **configured}
+
     def _session(self, video: Videos, options: VideoOptions, earlier: "tuple[Trajectory, ...]") -> Session:
+        if isinstance(video, str | Path) and is_searched(Path(video), options.get("fps")):
+            raise ValueError(f"{video} is a folder: a session is about one video or several, `ask` is about a folder")
+
         def begin(question: str, more: QuestionOptions, history: History) -> Run:
             return self._begin(video, question, {**options, **more}, history)
 
@@ -302,21 +409,22 @@ class Sleuth:
 
         try:
             with follow_context(context):
-                trajectory = self._played(asked, history, run)
+                asked, trajectory = self._played(asked, history, run)
         finally:
             with self._lock:
                 self._runs.discard(run)
-        result = RunResult(trajectory, partial(self._pictures, asked.keys, trajectory.content_hashes))
+        result = RunResult(trajectory, partial(self.open_pictures, asked.keys, trajectory.content_hashes))
         run.tell(RunFinished(run.id, result))
         return result
 
-    def _played(self, asked: AskedQuestion, history: History, run: Run) -> "Trajectory":
-        from agent.loop.ask import ask
+    def _played(self, asked: AskedQuestion, history: History, run: Run) -> "tuple[AskedQuestion, Trajectory]":
+        """The run of a question, with the videos that were found for it where it is about a folder."""
+        from agent.loop.ask import ask, measure_length
         from agent.loop.checks import answer_late, make_unopened_trajectory
         from agent.trajectory import Stop, Trajectory, Turn
 
         begun = time.monotonic()
-        question, limits = asked.question, asked.limits
+        limits = asked.limits
         reader, progress = EventReader(run.id), ProgressReader(run.id, run.tell)
 
         def tell(told: Turn | Trajectory) -> None:
@@ -327,56 +435,53 @@ class Sleuth:
             progress.turn(is_on=True)
 
         def left_out(stop: Stop) -> Trajectory:
-            tell(make_unopened_trajectory(question, self._spec, limits, 0.0, stop))
-            return answer_late(make_unopened_trajectory(question, self._spec, limits, time.monotonic() - begun, stop))
+            tell(make_unopened_trajectory(asked.question, self._spec, limits, 0.0, stop))
+            seconds = time.monotonic() - begun
+            return answer_late(make_unopened_trajectory(asked.question, self._spec, limits, seconds, stop))
 
         try:
             with ExitStack() as stack:
                 remember = stack.enter_context(history.held())
                 begun = time.monotonic()  # the question before it does not cost this one its time
+                asked = self.find_in_folder(asked, begun)
                 toolbox = stack.enter_context(self.borrow_tools(asked, begun, progress.read))
                 if toolbox is None:
-                    return left_out(Stop.TIME_LIMIT)
+                    return asked, left_out(Stop.TIME_LIMIT)
                 ended = ask(
-                    question,
+                    asked.question,
                     toolbox,
                     self.get_policy(),
-                    limits,
+                    asked.size_limits(measure_length(toolbox)),
                     opening_seconds=time.monotonic() - begun,
                     samples=asked.samples,
                     mode=asked.mode,
+                    strategy=asked.strategy,
+                    vote=asked.vote,
+                    effort=asked.effort,
+                    examples=asked.examples,
                     verify=asked.verify,
                     earlier=history.trajectories,
                     on_event=tell,
                 )
-                return remember(answer_late(ended))
+                return asked, remember(answer_late(ended))
         except WorkCancelledError:
-            return left_out(Stop.INTERRUPTED)
+            return asked, left_out(Stop.INTERRUPTED)
         finally:
             progress.turn(is_on=False)
-
-    @contextmanager
-    def _pictures(self, keys: "tuple[VideoKey, ...]", content_hashes: tuple[str, ...]) -> "Iterator[PictureOf]":
-        """A context with the pictures of videos, opened again if need be; none if a file has gone or changed."""
-        from agent.loop.several_videos import SeveralVideos
-
-        with ExitStack() as stack:
-            try:
-                borrowed = [
-                    stack.enter_context(self._videos.get().borrowed(key)) for key in keys if all(content_hashes)
-                ]
-            except (OSError, ValueError):
-                borrowed = []
-            toolboxes = [toolbox for toolbox in borrowed if toolbox is not None]
-            if tuple(toolbox.video.content_hash for toolbox in toolboxes) != content_hashes:
-                yield lambda _: None
-            else:
-                yield (toolboxes[0] if len(toolboxes) == 1 else SeveralVideos(toolboxes)).picture
 
     def _opened_videos(self) -> "OpenVideos":
         from agent.sessions.open_videos import OpenVideos
 
         return OpenVideos(self._opened, self._max_open_videos)
+
+    def _open_captioner(
+        self, captioner: "str | Policy | Captioner | CaptionModel | None"
+    ) -> "Captioner | CaptionModel | None":
+        from agent.policies.captioner import open_captioner
+        from tools.runtime.user_config import read_default
+
+        is_named = captioner is not None or read_default("captioner")
+        return open_captioner(captioner, self.get_policy() if is_named else None)
 
     def _opened(self, key: "VideoKey", on_progress: "OnProgress") -> "Toolbox":
         from tools.toolbox import open_toolbox
@@ -386,18 +491,26 @@ class Sleuth:
             encoder=self._encoder.get(),
             subtitles=key.subtitles,
             cache=self._cache,
-            captioner=self._captioner,
+            captioner=self._captioner.get(),
+            start=key.from_seconds,
             until=key.until_seconds,
             picture_stream=key.picture_stream,
             audio=key.audio_track,
+            fps=key.fps,
             on_progress=on_progress,
         )
 
 
-def _as_tools(functions: "Sequence[Callable[..., str | Observation]]") -> "dict[str, OwnTool]":
-    from agent.sessions.own_tools import own_tools
+def _as_tools(functions: "Sequence[Callable[..., str | Observation]]") -> "Mapping[str, OwnTool]":
+    from agent.sessions.own_tools import describe_functions
 
-    return own_tools(functions)
+    return describe_functions(functions)
+
+
+def _open_configured_tools() -> "ConfiguredTools":
+    from agent.sessions.configured_tools import ConfiguredTools
+
+    return ConfiguredTools()
 
 
 def _open_encoder(encoder: "str | Encoder | None") -> "Encoder":
@@ -425,8 +538,32 @@ class _Shared(Generic[_T]):
         self._lock = threading.Lock()
         self._made: list[_T] = []
 
+    @property
+    def made(self) -> Sequence[_T]:
+        """The value, where it was made."""
+        return self._made
+
     def get(self) -> _T:
         with self._lock:
             if not self._made:
                 self._made.append(self._make())
         return self._made[0]
+
+
+def _recall_videos(
+    recorded: "Trajectory", video: Videos | None, options: VideoOptions
+) -> tuple[Sequence[str | Path], VideoOptions]:
+    """Paths of a trajectory's videos, and how they are opened as they were then."""
+    from agent.paths import unescape_path
+
+    asked = recorded.question
+    opened_as: VideoOptions = {
+        "from_seconds": asked.from_seconds,
+        "until_seconds": asked.until_seconds,
+        "audio_track": asked.audio_track,
+        "picture_stream": asked.picture_stream,
+        "fps": asked.fps,
+    }
+    if video is None:
+        return [unescape_path(path) for path in asked.videos], opened_as | options
+    return [video] if isinstance(video, str | Path) else video, opened_as | options

@@ -5,17 +5,19 @@ plays back and what a score or a reward reads. Pixels are not in it; frames are 
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Discriminator, Field, TypeAdapter, ValidationError
 
 from tools.limits import MAX_PICTURE_SIDE
 from tools.observation import (
+    MOST_AMOUNT,
     MOST_VIDEOS,
+    Amount,
+    Count,
     Finding,
     FrameRef,
     KnownBox,
@@ -23,7 +25,9 @@ from tools.observation import (
     Probability,
     Seconds,
     VideoNumber,
+    sum_usages,
 )
+from tools.observation import Usage as Usage  # what a turn costs is read from here
 
 MOST_TURNS = 1000
 """Turns of one run at most; each turn goes through all before it, so that more would take hours."""
@@ -33,11 +37,19 @@ _MOST_EVIDENCE = 100
 """Pieces of evidence, links of a chain or claims of one answer, at most."""
 _MOST_BYTES = 64 << 20
 """Size of a saved trajectory at most, 64 MiB: bounds the memory that a stranger's file takes."""
-_MOST = 10**12
-"""Seconds, tokens or dollars at most: more is no measurement."""
+_NOTHING_SPENT = Usage()
 _LIMITS = {"max_turns": MOST_TURNS, "max_malformed": MOST_TURNS}
-Amount = Annotated[float, Field(ge=0, le=_MOST, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=0, le=_MOST)]
+
+
+@dataclass(frozen=True)
+class SearchedFolder:
+    """The folder that a question is about: its videos that fit the question best are looked into, the others not."""
+
+    path: str
+    videos: Annotated[int, Field(ge=1)]
+    """Number of video files in it."""
+    problems: tuple[str, ...] = ()
+    """Files that could not be searched, and why, a sentence each."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +66,19 @@ class Question:
     """What the question asks for: an answer, a causal chain, or the three most likely next events."""
     until_seconds: float | None = None
     """Seconds from which on nothing may be seen; None is the whole video."""
+    from_seconds: float | None = None
+    """Second at which the video begins, which keeps its times; None is its own beginning."""
     audio_track: int | None = None
     """Number of the one sound track that is heard, from 1; None finds the one with speech."""
     picture_stream: int | None = None
     """Number of the stream of moving pictures that is seen, from 1; None is the file's main one."""
+    fps: float | None = None
+    """Pictures a second, where the video is a folder of them; None is 1."""
     other_videos: tuple[str, ...] = ()
     """Paths of further videos that the question is about, which are numbered from 2; empty for one about `video`
     alone."""
+    folder: SearchedFolder | None = None
+    """The folder that the videos were found in; None where they were named."""
     is_verbatim: bool = False
     """Whether a model is sent the text as it is, behind the pictures and without our prompt and tools. All that it says
     is then the answer: for published prompts and for judges."""
@@ -69,6 +87,19 @@ class Question:
     def videos(self) -> tuple[str, ...]:
         """Paths of all videos that the question is about, in the order of their numbers."""
         return (self.video, *self.other_videos)
+
+    @property
+    def unseen_videos(self) -> int:
+        """Number of videos of the folder that are not looked into."""
+        return 0 if self.folder is None else max(0, self.folder.videos - len(self.videos))
+
+    @property
+    def folder_gaps(self) -> tuple[str, ...]:
+        """What of the folder is not looked into, a sentence each."""
+        if self.folder is None or not self.unseen_videos:
+            return ()
+        looked = f"{len(self.videos)} of the {self.folder.videos} videos in {self.folder.path}"
+        return (f"Only {looked} were looked into, those that fit the question best.", *self.folder.problems)
 
     def __post_init__(self) -> None:
         if not self.text.strip():
@@ -83,6 +114,10 @@ class Question:
             raise ValueError(f"sound tracks are counted from 1, got {self.audio_track}")
         if self.until_seconds is not None and not 0 < self.until_seconds < math.inf:
             raise ValueError(f"need until_seconds > 0 and finite, got {self.until_seconds:g}")
+        if self.fps is not None and not 0 < self.fps < math.inf:
+            raise ValueError(f"need frames a second above 0, got {self.fps:g}")
+        if self.from_seconds is not None and not 0 <= self.from_seconds < (self.until_seconds or math.inf):
+            raise ValueError(f"need a start from 0 on and before the end, got from_seconds {self.from_seconds:g}")
         if self.other_videos:
             self._check_videos()
 
@@ -93,8 +128,10 @@ class Question:
             raise ValueError(f"the videos of a question must differ, got {', '.join(self.videos)}")
         if self.task != "answer":
             raise ValueError(f"to {self.task} there must be one video, got {len(self.videos)}")
-        if (self.until_seconds, self.audio_track, self.picture_stream) != (None, None, None):
-            raise ValueError("an end, a sound track or a stream of pictures can be chosen for one video only")
+        if {self.from_seconds, self.until_seconds, self.audio_track, self.picture_stream, self.fps} != {None}:
+            raise ValueError(
+                "a start, an end, a rate, a sound track or a stream of pictures can be chosen for one video only"
+            )
 
 
 @dataclass(frozen=True)
@@ -126,7 +163,7 @@ class Evidence:
     frames: Annotated[tuple[FrameRef, ...], Field(max_length=_MOST_FRAMES)] = ()
     quote: str = ""
     """Screen text or speech, word for word; empty where the evidence is a picture."""
-    source: Literal["frame", "screen text", "speech", "caption", "video"] = "frame"
+    source: Literal["frame", "screen text", "speech", "sound", "caption", "video"] = "frame"
     note: str = ""
     box: KnownBox | None = None
     """Place in the picture, fractions 0..1 of the whole frame; None for the whole picture, or speech."""
@@ -212,24 +249,6 @@ Move = Annotated[Calls | Answer | Malformed, Discriminator("kind")]
 
 
 @dataclass(frozen=True)
-class Usage:
-    """Seconds, tokens and dollars that a turn or a run cost. None means not measured, which is not 0."""
-
-    seconds: Amount = 0.0
-    prompt_tokens: Count | None = None
-    """Tokens of the request, those served from a cache included."""
-    completion_tokens: Count | None = None
-    cost_usd: Amount | None = None
-    cached_tokens: Count | None = None
-    """Prompt tokens that the engine had in its prefix cache."""
-
-    @property
-    def tokens(self) -> int | None:
-        """Prompt and completion tokens, as far as they were counted; None if neither was."""
-        return _sum_known([self.prompt_tokens, self.completion_tokens])
-
-
-@dataclass(frozen=True)
 class Reply:
     """What a model sent, word for word: later turns show it this again, so that no earlier token ever changes."""
 
@@ -252,7 +271,7 @@ class Turn:
 
     thought: str
     move: Move
-    usage: Usage = Usage()
+    usage: Usage = _NOTHING_SPENT
     reply: Reply | None = None
     """The model's reply, word for word; None for policies that are no language model."""
     is_opening: bool = False
@@ -270,6 +289,11 @@ class Result:
     repeat_of: str | None = None
     """Id of the earlier identical call whose observation this is; None if the tool ran."""
     seconds: Amount = 0.0
+
+    @property
+    def usage(self) -> Usage | None:
+        """Cost of the requests that the call made of a model; None where it made none, or repeats an earlier call."""
+        return None if self.repeat_of is not None else self.observation.usage
 
 
 @dataclass(frozen=True)
@@ -313,10 +337,22 @@ class Verification:
     """Whether the second answer is the first one; None if there is none, which speaks neither for nor against."""
     answer: str
     confidence: Probability | None = None
-    usage: Usage = Usage()
+    usage: Usage = _NOTHING_SPENT
     steps: Annotated[tuple[Step, ...], Field(max_length=MOST_TURNS)] = ()
     """Turns that the verification took before its answer; empty where the evidence was enough."""
 
+
+Strategy = Literal["direct", "reflect", "uncertain", "program"]
+"""How a model goes about its question (`agent.loop.strategies`)."""
+STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
+
+Effort = Literal["low", "medium", "high"]
+"""How much a question may take where its limits are not given (`agent.limits.QuestionBudget`)."""
+EFFORTS: tuple[Effort, ...] = get_args(Effort)
+
+Vote = Literal["majority", "confidence"]
+"""What the vote of one of several runs weighs: one, or the confidence that it states, 1/2 where it states none."""
+VOTES: tuple[Vote, ...] = get_args(Vote)
 
 Form = Literal["native", "text"]
 """Tool calls by the server's own API, or as `<tool_call>` JSON in the text."""
@@ -364,6 +400,19 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class ExampleRun:
+    """A question that was answered rightly before, about another video, as it is shown to a model."""
+
+    question: str
+    options: tuple[str, ...]
+    answer: str
+    looks: tuple[str, ...]
+    """Names of the tools that were called, in the order of their first calls."""
+    content_hashes: tuple[str, ...] = ()
+    """Content hashes of the videos that it was about."""
+
+
+@dataclass(frozen=True)
 class Estimate:
     """Dollars that a question may cost, estimated before it is asked."""
 
@@ -387,6 +436,15 @@ class VideoFacts:
     has_subtitles: bool = False
     gaps: tuple[str, ...] = ()
     """Parts of the file that can't be seen or heard, a sentence each."""
+    created_at: str = ""
+    """When the file says that it was created, as `2026-05-01 14:03:22 UTC`; empty where it does not say."""
+    start_seconds: Seconds = 0.0
+    """Second at which the video begins: 0, unless what comes before was cut off."""
+
+    @property
+    def length_seconds(self) -> float:
+        """Seconds from the beginning to the end."""
+        return self.duration_seconds - self.start_seconds
 
 
 @dataclass(frozen=True)
@@ -407,7 +465,7 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name in ("max_turns", "max_frames", "max_tokens", "max_seconds", "max_malformed", "max_cost_usd"):
-            value, most = getattr(self, name), _LIMITS.get(name, _MOST)
+            value, most = getattr(self, name), _LIMITS.get(name, MOST_AMOUNT)
             if value is not None and not 0 < value <= most:  # nor "not a number"
                 raise ValueError(f"need 0 < {name} <= {most}, got {value!s:.40}")
 
@@ -445,6 +503,10 @@ class Trajectory:
     their own."""
     other_facts: Annotated[tuple[VideoFacts, ...], Field(max_length=MOST_VIDEOS - 1)] = ()
     """Properties of the question's further videos; empty for one about one video."""
+    strategy: Strategy = "direct"
+    effort: Effort = "medium"
+    examples: Annotated[tuple[ExampleRun, ...], Field(max_length=_MOST_EVIDENCE)] = ()
+    """Examples that the model was shown before the question."""
     version: Literal[1] = 1
 
     @property
@@ -523,7 +585,8 @@ class Trajectory:
         """What of the video could not be looked at, read or heard, a sentence each: the file's, then the calls'."""
         known = [(video, gap) for video, facts in self.facts_by_number.items() for gap in facts.gaps]
         met = [(result.observation.video, gap) for result in self.results for gap in result.observation.gaps]
-        return tuple(dict.fromkeys(gap if video is None else f"Video {video}: {gap}" for video, gap in known + met))
+        named = (gap if video is None else f"Video {video}: {gap}" for video, gap in known + met)
+        return tuple(dict.fromkeys((*self.question.folder_gaps, *named)))
 
     @property
     def frames_seen(self) -> tuple[FrameRef, ...]:
@@ -557,26 +620,27 @@ class Trajectory:
     def usage(self) -> Usage:
         """Cost of this run in all."""
         # the turns' own seconds leave out those of the tools
-        return replace(_sum_usages(self._usages), seconds=self.seconds)
+        return replace(sum_usages(self._usages), seconds=self.seconds)
 
     @property
     def spent(self) -> Usage:
         """Cost of the question in all: of all its runs, where there were several."""
-        return _sum_usages([sample.usage for sample in self.samples]) if self.samples else self.usage
+        return sum_usages([sample.usage for sample in self.samples]) if self.samples else self.usage
 
     @property
     def votes(self) -> tuple[int, int] | None:
-        """(runs of the last round that give this answer, runs of that round); None if it was asked once."""
-        if not self.samples or self.answer is None:
-            return None
+        """(runs of the last round that give this answer, runs of that round); None where that was one run."""
         last = [sample for sample in self.samples if sample.round == self.samples[-1].round]
+        if len(last) < 2 or self.answer is None:
+            return None
         return sum(sample.says(self.answer) for sample in last), len(last)
 
     @property
     def _usages(self) -> tuple[Usage, ...]:
         turns = tuple(step.turn.usage for step in self.steps if not step.turn.is_opening)
+        asked = (result.usage for result in self.results if result.usage is not None)
         looks = (look.usage for look in (self.doubted, self.verification) if look is not None)
-        return (*turns, *looks)
+        return (*turns, *asked, *looks)
 
     def findings(self, call_ids: tuple[str, ...] | None = None) -> tuple[Finding, ...]:
         """The findings of all results, or of the named calls."""
@@ -586,25 +650,6 @@ class Trajectory:
     def ended(self, stop: Stop, error: str = "") -> "Trajectory":
         """The trajectory with the reason that it ended for."""
         return replace(self, stop=stop, error=error)
-
-
-def _sum_usages(usages: Sequence[Usage]) -> Usage:
-    """The sum of several costs; its dollars are None as soon as one is not known."""
-    costs = [usage.cost_usd for usage in usages]
-    known = [cost for cost in costs if cost is not None]
-    return Usage(
-        sum(usage.seconds for usage in usages),
-        _sum_known([usage.prompt_tokens for usage in usages]),
-        _sum_known([usage.completion_tokens for usage in usages]),
-        sum(known) if known and len(known) == len(costs) else None,
-        _sum_known([usage.cached_tokens for usage in usages]),
-    )
-
-
-def _sum_known(counts: list[int | None]) -> int | None:
-    """The sum of the counts that were measured; None where none was."""
-    known = [count for count in counts if count is not None]
-    return sum(known) if known else None
 
 
 def _apply_succession(prior: float, agreeing: int, asked: int) -> float:
@@ -659,7 +704,7 @@ def restrict_to_video(trajectory: Trajectory, video: int | None) -> Trajectory:
     question = trajectory.question
     return replace(
         trajectory,
-        question=replace(question, video=question.videos[video - 1], other_videos=()),
+        question=replace(question, video=question.videos[video - 1], other_videos=(), folder=None),
         facts=known[video],
         other_facts=(),
         steps=tuple(_restrict_step(step, video) for step in trajectory.steps),

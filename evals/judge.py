@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from agent.ending import Parser
-from agent.trajectory import Answer, Trajectory
+from agent.trajectory import Trajectory
 from evals.benchmarks.records import read_jsonl_rows
 from evals.command_line import end_with_page
 from evals.example import Example
@@ -22,6 +22,7 @@ from evals.runner.run_file import Key, key_of, lock_folder, read_stored
 from evals.runner.run_folder import open_run_set, plan_control, read_run_manifest
 from evals.scoring.judge.judge import AnswerJudge, Verdict, check_is_another_model, open_judge
 from evals.scoring.judge.rubrics import AXES, CORRECTNESS, RUBRICS, Rubric, compute_rubrics_version
+from evals.scoring.judge.wording import write_answer, write_reference
 from evals.statistics.agreement import compute_kappa
 from evals.statistics.tables import render_table
 from tools.cache import write_json
@@ -79,18 +80,8 @@ def _choose_rubrics(trajectory: Trajectory) -> tuple[Rubric, ...]:
 
 
 def _judge_one(judge: AnswerJudge, rubric: Rubric, example: Example, trajectory: Trajectory) -> Verdict:
-    reference = " or ".join((example.answer or "It is not shown in the video.", *example.aliases))
     answer = "" if trajectory.answer is None else write_answer(trajectory.answer)
-    return judge.judge(rubric, question=example.question.text, reference=reference, answer=answer)
-
-
-def write_answer(answer: Answer) -> str:
-    """The words of an answer for a judge, with its causal chain or its predictions and without its evidence."""
-    chain = [f"{link.event} ({link.because})" if link.because else link.event for link in answer.chain]
-    predicted = [f"{item.event} ({item.justification})" for item in answer.predictions]
-    if predicted:
-        return "\n".join(predicted)
-    return "\n".join((answer.text, *chain))
+    return judge.judge(rubric, question=example.question.text, reference=write_reference(example), answer=answer)
 
 
 def render_verdicts(judge: AnswerJudge, found: Sequence[JudgedAnswer], labels: Mapping[str, int]) -> str:

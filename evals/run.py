@@ -18,12 +18,16 @@ from typing import get_args
 
 from agent.cost.estimate import check_cost_limit
 from agent.ending import Parser
+from agent.limits import QuestionBudget
 from agent.loop.ask import choose_mode
+from agent.loop.examples import MOST_ROUNDS, read_examples
 from agent.loop.modes import Mode
-from agent.options import add_limit_options, add_model_options, read_limits, read_policy_options
+from agent.loop.self_consistency import count_most_runs
+from agent.options import add_limit_options, add_model_options, read_budget, read_policy_options
+from agent.policies.captioner import check_captioner
 from agent.policies.registry import open_policy
 from agent.policy import Policy, PolicyError, PolicyOptions
-from agent.trajectory import Limits, Stop, Trajectory
+from agent.trajectory import STRATEGIES, VOTES, Limits, Stop, Strategy, Trajectory, Vote
 from evals.benchmarks.catalogue import BENCHMARKS
 from evals.command_line import end, quote_command, say
 from evals.controls.baselines import TopFrame
@@ -37,6 +41,7 @@ from evals.runner.manifest import (
     begin_session,
     check_same,
     end_session,
+    hash_examples,
     hash_files,
     make_terms,
     read_manifest,
@@ -48,6 +53,7 @@ from evals.runner.progress import RowProgress, forecast_cost
 from evals.runner.run_file import TRAJECTORIES, RunFile, lock_folder
 from evals.runner.run_folder import plan_control
 from evals.runner.runner import RunSettings, Task, make_tasks, run_tasks
+from evals.runner.weights import hash_weights
 from evals.score import read_run, render_page
 from tools.encoders.registry import open_encoder
 
@@ -70,8 +76,12 @@ class RunConfig:
     prompt: Wording = "agent"
     """Whose prompt asks the questions: ours with tools, or the benchmark's own with its frames, in one turn."""
     mode: Mode | None = None
+    strategy: Strategy = "direct"
     samples: int = 1
     """Samples that vote on each answer."""
+    vote: Vote = "majority"
+    examples: Path | None = None
+    """Folder of saved runs that were right, of which a model is shown the most similar."""
     runs: int = 1
     """Runs of each question, each with seeds of its own."""
     limit: int | None = None
@@ -81,6 +91,8 @@ class RunConfig:
     encoder: str | None = None
     """Encoder of the frame index; None takes the default one."""
     limits: Limits = field(default_factory=Limits)
+    budget: QuestionBudget | None = None
+    """What the limits of a video longer than a clip come from; None has `limits` for all."""
     options: PolicyOptions = field(default_factory=lambda: PolicyOptions(concurrency=1))
     """Sampling options of a model; `concurrency` questions are run at the same time."""
     retry_failed: bool = False
@@ -92,8 +104,9 @@ class RunConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"need --{name} >= 1, got {value}")
-        if self.prompt == "published" and (self.mode or self.control not in (None, *ONE_TURN)):
-            refused = f"--mode {self.mode}" if self.mode else f"--control {self.control}"
+        way = f"--mode {self.mode}" if self.mode else "" if self.strategy == "direct" else f"--strategy {self.strategy}"
+        if self.prompt == "published" and (way or self.control not in (None, *ONE_TURN)):
+            refused = way or f"--control {self.control}"
             raise ValueError(f"the published prompt is sent in one turn with frames and no tools: leave {refused} out")
 
     def run_settings(self, policy: Policy) -> RunSettings:
@@ -103,8 +116,11 @@ class RunConfig:
             ValueError: the policy can't be run so, or would give the same answer in all samples or runs.
         """
         choose_mode(policy, self.mode)
+        check_captioner(None, self.mode, self.limits)
+        if self.strategy != "direct" and policy.setup is None:
+            raise ValueError(f"{policy.spec} is no language model: --strategy is for models")
         check_cost_limit(policy, self.limits)
-        if max(self.samples, self.runs) > 1:
+        if max(self.samples, self.runs) > 1 or self.strategy == "uncertain":
             if policy.setup is None:
                 raise ValueError(f"{policy.spec} answers the same each time: --samples and --runs are for models")
             if self.options.temperature == 0:
@@ -115,7 +131,19 @@ class RunConfig:
                 raise ValueError(f"{policy.spec} reads no prompt: --prompt published is for models")
             if self.control is None:
                 control = replace(control, give=uniform_frames(BENCHMARKS[self.benchmark].frames))
-        return RunSettings(policy, self.limits, control, self.mode, self.samples, verify, self.encoder)
+        return RunSettings(
+            policy,
+            self.limits,
+            control,
+            self.mode,
+            self.samples,
+            verify,
+            self.encoder,
+            strategy=self.strategy,
+            vote=self.vote,
+            budget=self.budget,
+            examples=() if self.examples is None else read_examples(self.examples),
+        )
 
 
 def main(config: RunConfig, command: str = "", say: Say = lambda _: None, policy: Policy | None = None) -> str:
@@ -155,6 +183,7 @@ def main(config: RunConfig, command: str = "", say: Say = lambda _: None, policy
             setup=None if kept is None else kept.setup,
             sessions=() if kept is None else kept.sessions,
             judges=() if kept is None else kept.judges,
+            weights={} if kept is None else kept.weights,
         )
         if missing.tasks:
             progress = RowProgress(len(tasks) - len(missing.tasks), len(tasks))
@@ -173,7 +202,11 @@ def _terms(asked_of: QuestionSet, config: RunConfig) -> Terms:
         config.limits,
         control=config.control,
         mode=config.mode,
+        strategy=config.strategy,
         samples=config.samples,
+        vote=config.vote,
+        examples=None if config.examples is None else hash_examples(read_examples(config.examples)),
+        effort="medium" if config.budget is None else config.budget.effort,
         verify=config.verify and config.control is None,
         encoder=config.encoder,
         wording=config.prompt,
@@ -190,7 +223,8 @@ def _plan_tasks(asked_of: QuestionSet, config: RunConfig) -> tuple[tuple[Task, .
     if not asked:
         why = next(iter(left_out.values()), "it has none")
         raise ValueError(f"under {config.control or 'no control'} no question of {asked_of.name} can be asked: {why}")
-    return make_tasks(asked, entries, config.runs, config.samples), {**asked_of.asking.unaskable, **left_out}
+    seeds = MOST_ROUNDS if config.examples else count_most_runs(config.strategy, config.samples)
+    return make_tasks(asked, entries, config.runs, seeds), {**asked_of.asking.unaskable, **left_out}
 
 
 def _is_missing(task: Task, rows: RunFile, config: RunConfig) -> bool:
@@ -216,13 +250,14 @@ def _run_tasks(tasks: Sequence[Task], rows: RunFile, session: _RunningSession, p
     settings = config.run_settings(policy)
     encoder = open_encoder(config.encoder or "auto").name  # here, since without one every question would crash
     now = begin_session(session.command, config.options.concurrency, encoder)
-    write_manifest(config.out, replace(session.manifest, setup=policy.setup, sessions=(*before, now)))
+    manifest = replace(session.manifest, weights=hash_weights(policy.spec, config.options.adapter))
+    write_manifest(config.out, replace(manifest, setup=policy.setup, sessions=(*before, now)))
     try:
         keep = _Keeper(rows, session, len(tasks))
         run_tasks(tasks, settings, keep, concurrency=config.options.concurrency, say=session.say)
     finally:
         setup = policy.setup  # some backends find out only from a server what it takes
-        write_manifest(config.out, replace(session.manifest, setup=setup, sessions=(*before, end_session(now))))
+        write_manifest(config.out, replace(manifest, setup=setup, sessions=(*before, end_session(now))))
 
 
 def _open_policy(config: RunConfig) -> Policy:
@@ -277,7 +312,10 @@ def _parse_arguments(arguments: Sequence[str] | None) -> RunConfig:
         "--prompt", choices=get_args(Wording), default="agent", help="published: its own words and frames, no tools"
     )
     parser.add_argument("--mode", choices=get_args(Mode), help="what a model is given of the video")
+    parser.add_argument("--strategy", choices=STRATEGIES, default="direct", help="how a model goes about it")
     parser.add_argument("--samples", type=int, default=1, metavar="N", help="the majority of N answers")
+    parser.add_argument("--vote", choices=VOTES, default="majority", help="one for each sample, or its confidence")
+    parser.add_argument("--examples", type=Path, metavar="FOLDER", help="saved runs that were right, shown to a model")
     parser.add_argument("--runs", type=int, default=1, metavar="K", help="of each question, with seeds of their own")
     parser.add_argument("--limit", type=int, metavar="N", help="questions, drawn by --seed")
     parser.add_argument("--encoder", metavar="SPEC", help="of the frame index")
@@ -291,10 +329,12 @@ def _parse_arguments(arguments: Sequence[str] | None) -> RunConfig:
 
 
 def _config(got: argparse.Namespace) -> RunConfig:
-    options = read_policy_options(got).for_samples(got.samples)
-    names = "benchmark data out policy videos control prompt mode samples runs limit encoder retry_failed force".split()
+    options = read_policy_options(got).for_samples(2 if got.strategy == "uncertain" else got.samples)
+    names = "benchmark data out policy videos control prompt mode strategy samples vote examples".split()
+    names += "runs limit encoder retry_failed force".split()
     rest = {name: getattr(got, name) for name in names}
-    return RunConfig(**rest, verify=not got.no_verify, limits=read_limits(got), options=options)
+    budget = read_budget(got)
+    return RunConfig(**rest, verify=not got.no_verify, limits=budget.for_length(), budget=budget, options=options)
 
 
 def _command_line() -> str:

@@ -5,19 +5,21 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from tools.cache import write_atomically
 from tools.plain_data import loads_json
 
 _STATE = "trainer_state.json"
 """The file that a trainer writes last: a checkpoint with it is whole."""
 
 
-def check_same(path: Path, terms: str, free: Collection[str] = ()) -> None:
+def check_same(path: Path, terms: str, free: Collection[str] = (), what: str = "training") -> None:
     """Records the options of a folder's training when it begins; later, refuses other ones.
 
     Args:
         path: file of the folder in which the options are kept.
         terms: the options that make it the same training, as a JSON object.
         free: keys, as `play.concurrency`, that may change, since the training learns the same with them.
+        what: what the folder holds, for the message.
 
     Raises:
         ValueError: the folder holds another one; names the first option that differs.
@@ -28,10 +30,10 @@ def check_same(path: Path, terms: str, free: Collection[str] = ()) -> None:
         if differing := [key for key in (*now, *before) if before.get(key) != now.get(key)]:
             key = differing[0]
             raise ValueError(
-                f"{path.parent} holds another training: there {key} is {before.get(key)!r}, and now {now.get(key)!r}; "
-                "choose another `out`, or restore its file"
+                f"{path.parent} holds another {what}: there {key} is {before.get(key)!r}, and now {now.get(key)!r}; "
+                "choose another `out`, or the options of before"
             )
-    path.write_text(terms, encoding="utf-8")
+    write_atomically(path, terms)
 
 
 def last_checkpoint(out: Path) -> Path | None:

@@ -7,8 +7,9 @@ toolbox gives them.
 The ranges that stand with the fields are checked where a saved run is read, not where a tool makes one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -28,6 +29,9 @@ UNREADABLE_LETTERS = "letters that can't be read: "
 MOST_VIDEOS = 8
 """Videos of one question at most: all are open, and indexed, at the same time."""
 
+MOST_AMOUNT = 10**12
+"""Seconds, tokens or dollars at most: more is no measurement."""
+
 MAX_SHOWN_SIDE = 4096
 """Longest side in pixels of a picture that a tool shows; the largest size that tools have is 1280."""
 
@@ -44,8 +48,15 @@ Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
 Side = Annotated[int, Field(ge=1, le=MAX_SHOWN_SIDE)]
 VideoNumber = Annotated[int, Field(ge=1, le=MOST_VIDEOS)]
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0, le=MOST_AMOUNT, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, le=MOST_AMOUNT)]
 
-FindingKind = Literal["moment", "text", "speech", "shot", "change", "label", "colour", "caption", "fact"]
+Sense = Literal["pictures", "speech", "screen text", "captions"]
+"""What a search can go through."""
+
+FindingKind = Literal[
+    "moment", "text", "speech", "shot", "change", "label", "colour", "caption", "sound", "thing", "fact"
+]
 
 
 @dataclass(frozen=True)
@@ -72,7 +83,8 @@ class Finding:
     start_seconds: Seconds
     stop_seconds: Seconds
     text: str = ""
-    """Words that were read, said, or recognised; for a moment, the query that it matches; for a fact, `name: value`."""
+    """Words that were read, said, or recognised; for a moment, the query that it matches; for a sound, its kind; for a
+    thing, its class; for a fact, `name: value`."""
     score: Annotated[float, Field(allow_inf_nan=False)] | None = None
     """Confidence or similarity, in the tool's own scale; None where the tool has none."""
     box: KnownBox | None = None
@@ -81,6 +93,45 @@ class Finding:
     """Speech only: the recogniser's probability, 0..1, that nobody spoke. None for subtitles and everything else."""
     doubt: str = ""
     """Reason why the fact may be wrong, in words, as for speech that may be invented: not to be quoted then."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Seconds, tokens and dollars that a turn or a run cost. None means not measured, which is not 0."""
+
+    seconds: Amount = 0.0
+    prompt_tokens: Count | None = None
+    """Tokens of the request, those served from a cache included."""
+    completion_tokens: Count | None = None
+    cost_usd: Amount | None = None
+    cached_tokens: Count | None = None
+    """Prompt tokens that the engine had in its prefix cache."""
+
+    @property
+    def tokens(self) -> int | None:
+        """Prompt and completion tokens, as far as they were counted; None if neither was."""
+        return _sum_known([self.prompt_tokens, self.completion_tokens])
+
+
+@dataclass(frozen=True)
+class SearchedSense:
+    """What of a video a search of several senses went through by one of them."""
+
+    sense: Sense
+    spans: tuple[tuple[Seconds, Seconds], ...]
+    """(start, stop) of each part in seconds, ascending."""
+
+
+@dataclass(frozen=True)
+class InnerCall:
+    """A tool call that was made within another, by a program: what coverage has to know of it."""
+
+    name: str
+    arguments: dict[str, Any]
+    frames: tuple[FrameRef, ...] = ()
+    covered: tuple[tuple[Seconds, Seconds], ...] | None = None
+    gaps: tuple[str, ...] = ()
+    searched: tuple[SearchedSense, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,6 +152,33 @@ class Observation:
     video: VideoNumber | None = None
     """Number of the video that it is of among those of the question, from 1; None where there is one only, or where the
     call failed."""
+    searched: tuple[SearchedSense, ...] = ()
+    """What a search of several senses went through, by sense; `covered` says nothing of it then."""
+    captioner: str = ""
+    """Spec of the model whose words are in it, which a replay does not ask again; empty where none are."""
+    usage: Usage | None = None
+    """Cost of the model's requests, but their seconds, which are the call's; None where none was made."""
+    inner_calls: tuple[InnerCall, ...] = ()
+    """Calls that a program made; empty for all other tools."""
+
+
+def sum_usages(usages: Sequence[Usage]) -> Usage:
+    """The sum of several costs; its dollars are None as soon as one is not known."""
+    costs = [usage.cost_usd for usage in usages]
+    known = [cost for cost in costs if cost is not None]
+    return Usage(
+        sum(usage.seconds for usage in usages),
+        _sum_known([usage.prompt_tokens for usage in usages]),
+        _sum_known([usage.completion_tokens for usage in usages]),
+        sum(known) if known and len(known) == len(costs) else None,
+        _sum_known([usage.cached_tokens for usage in usages]),
+    )
+
+
+def _sum_known(counts: list[int | None]) -> int | None:
+    """The sum of the counts that were measured; None where none was."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
 
 
 class ToolError(Exception):

@@ -14,19 +14,24 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.deadline import is_time_up
+from tools.cache import find_cache_root
+from tools.deadline import is_time_up, set_deadline
 from tools.encoders.registry import Encoder
 from tools.index.samples import Samples
 from tools.index.video_index import IndexProgress, open_index
 from tools.observation import MissingPartError
 from tools.ocr.reader import TextReader
 from tools.ocr.video_text import ScreenText
+from tools.packaged_weights import is_installed
 from tools.runtime.threads import choose_thread_count
 from tools.speech.audio import SoundTrack, list_sound_tracks
 from tools.speech.recognition import SpeechLine, SpeechRecogniser, Transcript, is_doubtful, open_recogniser
+from tools.speech.sound_events import SoundEvents, SoundListener
 from tools.speech.subtitles import Subtitles, merge_lines, read_subtitle_file, read_subtitle_streams, select_ended
 from tools.video.source import VideoSource
-from tools.vision.captioner import Captioner, PackagedCaptioner
+from tools.vision.captioner import Captioner, CaptionModel, PackagedCaptioner
+from tools.vision.detector import Detector, is_detector_here, open_detector
+from tools.vision.things import FoundThings, Things
 
 _ENCODED_AT_ONCE = 1024
 """Texts in one batch of the text encoder; bounds its memory."""
@@ -68,6 +73,21 @@ class Listener(Protocol):
         ...
 
 
+class SoundHearer(Protocol):
+    """A listener for kinds of sound: `SoundListener`, or what takes its place."""
+
+    def hear(
+        self,
+        video: VideoSource,
+        track: SoundTrack | None = None,
+        on_progress: Callable[[float, float], None] | None = None,
+        cache: Path | None = None,
+        window: tuple[float, float] = (0.0, math.inf),
+    ) -> SoundEvents:
+        """Every stretch of speech, singing and music in a window of a sound track; the arguments of `Listener`."""
+        ...
+
+
 class ToolResources:
     """Resources that the tools of one video share: speech, screen text, captioner, text embeddings; thread-safe."""
 
@@ -77,9 +97,11 @@ class ToolResources:
         encoder: Encoder,
         subtitles: str | Path | None = None,
         cache: Path | None = None,
-        captioner: Captioner | None = None,
+        captioner: Captioner | CaptionModel | None = None,
         audio: int | None = None,
         recogniser: Listener | None = None,
+        sound_listener: SoundHearer | None = None,
+        detector: Detector | None = None,
         on_progress: Callable[[IndexProgress], None] = lambda _: None,
     ) -> None:
         """Opens the index, which fills in the background, and the subtitle file; the rest is made when first needed.
@@ -92,30 +114,37 @@ class ToolResources:
             captioner: takes the place of the packaged one.
             audio: number of the one sound track to hear, from 1; None finds the one with speech.
             recogniser: takes the place of the packaged one.
+            sound_listener: takes the place of the packaged one.
+            detector: takes the place of the one that `agent pull` fetches.
             on_progress: called with the progress of indexing, of reading text and of recognising speech.
 
         Raises:
             ValueError: there is no such sound track, or the subtitles can't be read.
         """
         self.video = video
-        self._cache = cache
+        self.cache = cache
         self._encoder = encoder
-        self._given_captioner = captioner
+        self.caption_model = captioner if isinstance(captioner, CaptionModel) else None
+        """Model that describes windows and answers questions about them; None without one."""
+        self._given_captioner = None if isinstance(captioner, CaptionModel) else captioner
         self._lock = threading.RLock()
         self._meaning_lock = threading.Lock()
         self._meanings: dict[str, NDArray[np.float32]] = {}
         self._given_recogniser = recogniser
-        self._on_progress = on_progress
-        self._given: Speech | None = None
+        self._given_sound_listener = sound_listener
+        self._given_detector = detector
+        self._things = Things(video, cache)
+        self.on_progress = on_progress
+        self._given: Subtitles | None = None
         if subtitles is not None:
             given = read_subtitle_file(subtitles)
-            self._given = Speech(select_ended(given.lines, video.until_seconds), given.gaps)
+            self._given = replace(given, lines=select_ended(given.lines, video.until_seconds))
         self._audio = audio
         if audio is not None and not any(track.number == audio for track in self._tracks):
             there = f"sound tracks 1 to {len(self._tracks)}" if self._tracks else "no sound track"
             raise ValueError(f"{video.path} has {there}, got audio {audio}")
         self.index = open_index(video, encoder, cache, on_progress)  # last: its thread would outlive an error
-        self.samples = Samples(self.index, video.info.duration_seconds)
+        self.samples = Samples(self.index, video.info.length_seconds)
         self.screen_text = ScreenText(video, self.samples, self.get_reader, cache, on_progress)
 
     def close(self) -> None:
@@ -144,34 +173,66 @@ class ToolResources:
             source = "a sound track (speech recognition)"
         return source
 
+    @property
+    def needs_recognition(self) -> bool:
+        """Whether there is sound of which nobody wrote down all that is said."""
+        info = self.video.info
+        return info.has_audio and (
+            not self.has_subtitles or bool(self._written.find_untold(info.start_seconds, info.duration_seconds))
+        )
+
     def find_speech(self, start_seconds: float = 0.0, stop_seconds: float = math.inf) -> Speech:
         """Every line said in a window, and what of it was not heard.
 
-        Lines come from the subtitle file, else the video's subtitles, else from recognition, as far as time allows.
+        Lines come from the subtitle file, else the video's subtitles, and from recognition, as far as time allows,
+        where these don't tell what is said.
         """
-        said = self._given if self._given is not None else self._gather_speech((start_seconds, stop_seconds))
+        start_seconds = max(start_seconds, self.video.info.start_seconds)
+        said = self._gather_speech((start_seconds, stop_seconds))
         lines = (x for x in said.lines if x.start_seconds < stop_seconds and x.stop_seconds > start_seconds)
         return replace(said, lines=tuple(lines))
 
-    def _gather_speech(self, window: tuple[float, float]) -> Speech:
+    def find_known_speech(self) -> Speech:
+        """Every line said that is written down or was heard before; nothing is recognised."""
+        if not self._was_heard:
+            return Speech(self._written.lines, self._written.gaps)
+        with set_deadline(0.0):
+            return self.find_speech()
+
+    @property
+    def is_speech_known(self) -> bool:
+        """Whether what is said is written down, or was heard before; and for a video without sound."""
         info = self.video.info
-        if not (info.has_audio or info.subtitle_streams or info.unread_subtitles):
-            return Speech()
-        written = self._written
-        if not info.has_audio or (written.lines and written.is_whole):
-            return Speech(written.lines, written.gaps)
-        try:
-            heard = self._hear_tracks(window)
-        except MissingPartError as error:
-            if not written.lines:
-                raise
-            heard = Speech(gaps=(f"the sound was not heard ({error})",))
-        return Speech(tuple(merge_lines(heard.lines, written.lines)), (*written.gaps, *heard.gaps), heard.unheard)
+        return not info.has_audio or self._was_heard or not self._written.find_untold(info.duration_seconds)
+
+    @property
+    def _was_heard(self) -> bool:
+        return any((find_cache_root(self.cache) / self.video.content_hash).glob("speech-*.json"))
+
+    def _gather_speech(self, window: tuple[float, float]) -> Speech:
+        written, info = self._written, self.video.info
+        untold = written.find_untold(info.start_seconds, info.duration_seconds) if info.has_audio else ()
+        wanted = [(max(a, window[0]), min(b, window[1])) for a, b in untold if a < window[1] and b > window[0]]
+        lines, gaps = written.lines, written.gaps
+        unheard: tuple[tuple[float, float], ...] = ()
+        for one in wanted:
+            try:
+                heard = self._hear_tracks(one)
+            except MissingPartError as error:
+                if not written.lines:
+                    raise
+                heard = Speech(gaps=(f"the sound was not heard ({error})",), unheard=(one,))
+            lines = tuple(merge_lines(heard.lines, lines))
+            gaps, unheard = (*gaps, *heard.gaps), (*unheard, *heard.unheard)
+        return Speech(lines, tuple(dict.fromkeys(gaps)), unheard)
 
     @cached_property
     def _written(self) -> Subtitles:
-        """The video's own subtitles, which a chosen sound track excludes."""
-        if self._audio is not None:
+        """The subtitle file, else the video's own subtitles, which a chosen sound track excludes."""
+        if self._given is not None:
+            return self._given
+        info = self.video.info
+        if self._audio is not None or not (info.has_audio or info.subtitle_streams or info.unread_subtitles):
             return Subtitles()
         return read_subtitle_streams(self.video, self._heard_first.language if self.video.info.has_audio else None)
 
@@ -192,13 +253,30 @@ class ToolResources:
         with self._lock:
             listener = self._given_recogniser or self._recogniser
         found = listener.hear(
-            self.video, None if is_usual else track, self._report_heard, cache=self._cache, window=window
+            self.video, None if is_usual else track, self._report_heard, cache=self.cache, window=window
         )
         name = "" if is_usual else track.name
         return Speech(tuple(replace(line, track=name) for line in found.lines), found.gaps, found.unheard)
 
+    def find_sounds(self, start_seconds: float, stop_seconds: float) -> SoundEvents:
+        """Every stretch of speech, singing and music in a window of the sound track, as far as time allows to hear."""
+        if not self.video.info.has_audio:
+            return SoundEvents()
+        track = self._heard_first
+        with self._lock:
+            listener = self._given_sound_listener or self._sound_listener
+        found = listener.hear(
+            self.video,
+            None if track is self._tracks[0] else track,
+            self._report_heard,
+            cache=self.cache,
+            window=(start_seconds, stop_seconds),
+        )
+        others = (f"{other.name} was not heard" for other in self._tracks if self._audio is None and other is not track)
+        return replace(found, gaps=(*found.gaps, *others))
+
     def _report_heard(self, seconds: float, all_seconds: float) -> None:
-        self._on_progress(IndexProgress("speech", round(seconds), round(all_seconds), None))
+        self.on_progress(IndexProgress("speech", round(seconds), round(all_seconds), None))
 
     @property
     def _heard_first(self) -> SoundTrack:
@@ -214,10 +292,53 @@ class ToolResources:
         with self._lock:
             return self._text_reader
 
+    @property
+    def captioner_spec(self) -> str:
+        """Spec of the captioner's model; empty without one."""
+        return "" if self.caption_model is None else self.caption_model.spec
+
+    @property
+    def captions_identity(self) -> str:
+        """Name that captions are kept under; empty for a captioner of the user's own, of which it is not known."""
+        if self.caption_model is not None:
+            return self.caption_model.identity
+        if self._given_captioner is not None:
+            return ""
+        return "packaged-1" if is_installed("rapidocr") else "packaged-1-without-text"
+
+    @property
+    def has_speech(self) -> bool:
+        """True if there may be speech: a subtitle file, subtitles in the video, or sound."""
+        return self.has_subtitles or self.video.info.has_audio or self.video.info.unread_subtitles > 0
+
+    @property
+    def has_captioner(self) -> bool:
+        """True if a captioner was given, in place of the packaged one."""
+        return self.caption_model is not None or self._given_captioner is not None
+
     def get_captioner(self) -> Captioner:
-        """The captioner that was given, else the packaged one."""
+        """The captioner without a model: the one that was given, else the packaged one."""
         with self._lock:
             return self._given_captioner or self._captioner
+
+    @property
+    def has_detector(self) -> bool:
+        """Whether things can be detected: `agent pull` has fetched the detector, or one was given."""
+        return self._given_detector is not None or is_detector_here()
+
+    def find_things(self, name: str, start_seconds: float, stop_seconds: float) -> FoundThings:
+        """The things of a class of the detector in a window, as far as time allows to look.
+
+        Args:
+            name: name of the class.
+            start_seconds: start of the window.
+            stop_seconds: end of the window, not included.
+
+        Raises:
+            MissingPartError: there is no detector.
+        """
+        detector = self._given_detector or open_detector()
+        return self._things.find(detector.detect, name, start_seconds, stop_seconds)
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embeddings of texts, (N, D) float32 unit rows; each text is encoded once, however often it is compared."""
@@ -233,6 +354,10 @@ class ToolResources:
     @cached_property
     def _recogniser(self) -> SpeechRecogniser:
         return open_recogniser(threads=min(2, choose_thread_count()))
+
+    @cached_property
+    def _sound_listener(self) -> SoundListener:
+        return SoundListener()
 
     @cached_property
     def _text_reader(self) -> TextReader:

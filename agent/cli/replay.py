@@ -1,6 +1,7 @@
 """`agent replay`: replays a saved run without its policy and compares the observations; or compares two saved runs."""
 
 import argparse
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from agent.cli.exit_status import write_files
@@ -93,17 +94,23 @@ def _replay_from_video(options: argparse.Namespace, recorded: Trajectory, progre
     from agent.loop.replay import replay
     from agent.loop.several_videos import SeveralVideos
     from agent.report.console import show_index_progress
+    from agent.sessions.configured_tools import ConfiguredTools
+    from agent.sessions.extended_toolbox import extend
+    from tools.toolbox import OPTIONAL_TOOLS, TOOL_NAMES
 
     videos = list_recorded_videos(recorded, options.video, options.subtitles)
     check_writable((options.report, options.save), (*videos, options.subtitles, options.trajectory))
+    calls_own = any(call.name not in (*TOOL_NAMES, *OPTIONAL_TOOLS) for call in recorded.calls)
     with (
+        ConfiguredTools() if calls_own else nullcontext() as configured,
         show_index_progress(progress) as on_progress,
         open_recorded_videos(recorded, videos, options.subtitles, options.encoder, on_progress) as toolboxes,
     ):
         # the recorded run may have searched a partial index; all that it found is found again only with the whole one
         for toolbox in toolboxes:
             toolbox.index.wait_tiled()
-        tools = toolboxes[0] if len(toolboxes) == 1 else SeveralVideos(toolboxes)
+        extended = [extend(toolbox, configured.tools if configured else {}) for toolbox in toolboxes]
+        tools = extended[0] if len(extended) == 1 else SeveralVideos(extended)
         again = replay(recorded, tools)
         write_files(options, again, tools.picture, progress)
     return again

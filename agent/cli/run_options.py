@@ -11,10 +11,17 @@ from typing import TYPE_CHECKING
 
 from agent.cli.exit_status import report_exit_status, write_files
 from agent.limits import compute_seconds_left
-from agent.options import add_limit_options, add_model_options, find_unused_options, read_limits, read_policy_options
+from agent.options import (
+    add_limit_options,
+    add_model_options,
+    find_unused_options,
+    read_budget,
+    read_policy_options,
+    read_seconds,
+)
 from agent.outputs import check_writable
 from agent.terminal import Screen
-from agent.trajectory import Limits, Question, Stop, Trajectory
+from agent.trajectory import STRATEGIES, VOTES, Limits, Question, Stop, Trajectory
 from tools.deadline import run_in_time, set_deadline
 
 if TYPE_CHECKING:
@@ -24,17 +31,23 @@ if TYPE_CHECKING:
     from agent.trajectory import Turn
     from tools.index.video_index import IndexProgress
     from tools.toolbox import Toolbox
+    from tools.vision.captioner import Captioner, CaptionModel
 
 PROVISIONAL_SECONDS = 15.0
 """Seconds that a provisional answer may take, while the index is still being built."""
 
-VIDEO = "a video file; a recording without pictures can be asked for what is said, a picture for what is in it"
+VIDEO = (
+    "a video file, - for standard input, an address (extra fetch), a folder of pictures; a recording can be asked for "
+    "what is said, a picture for what is in it"
+)
+CAPTIONER = "a model that describes windows and answers questions about them: http:MODEL@URL, transformers:PATH, ..."
 ENCODER = "of the frame index: auto, packaged, open_clip:MODEL[@CHECKPOINT]"
 
 
 def add_run_options(command: argparse.ArgumentParser) -> None:
     """Adds the options for the policy, the limits and the outputs of a run to a command."""
     add_asking_options(command)
+    command.set_defaults(folder=None)
     command.add_argument("--resume", action="store_true", help="go on with this very question where it was interrupted")
     command.add_argument("--quiet", action="store_true", help="nothing but the answer, and what went wrong")
     command.add_argument("--json", action="store_true", help="one JSON object on stdout and nothing else")
@@ -53,19 +66,47 @@ def add_asking_options(command: argparse.ArgumentParser) -> None:
         help="who plays: lite, http:MODEL@URL, transformers:PATH, vllm:PATH, scripted:FILE; `agent doctor` says which "
         "is taken by default",
     )
+    command.add_argument("--captioner", default=None, metavar="SPEC", help=CAPTIONER)
     command.add_argument(
-        "--mode", choices=("look", "subtitles", "captions"), default=None, help="what a model is given of the video"
+        "--mode",
+        choices=("look", "subtitles", "captions", "captions-first"),
+        default=None,
+        help="what a model is given of the video",
+    )
+    command.add_argument(
+        "--strategy", choices=STRATEGIES, default="direct", help="how a model goes about it; all but direct cost more"
     )
     command.add_argument("--samples", type=int, default=1, metavar="N", help="ask N times; the majority answers")
+    command.add_argument(
+        "--vote", choices=VOTES, default="majority", help="of several samples: one each, or their stated confidence"
+    )
+    command.add_argument(
+        "--examples",
+        type=Path,
+        metavar="FOLDER",
+        help="saved runs that were right: a model is shown the most similar, and others while it is unsure",
+    )
     add_limit_options(command)
     command.add_argument("--encoder", default=None, metavar="SPEC", help=ENCODER)
     command.add_argument("--subtitles", metavar="FILE", help="srt, vtt or ass")
+    add_window_options(command)
     add_picture_stream_option(command)
+    command.add_argument(
+        "--fps", type=float, default=None, metavar="N", help="pictures a second of a folder of them; by default 1"
+    )
     command.add_argument(
         "--audio", type=int, default=None, metavar="N", help="hear sound track N, from 1; without it, one with speech"
     )
     command.add_argument("--no-verify", action="store_true", help="skip the second answer from the evidence alone")
     add_model_options(command)
+
+
+def add_window_options(command: argparse.ArgumentParser) -> None:
+    """Adds the options that choose a part of the video, which keeps the times of the whole, to a command."""
+    command.add_argument(
+        "--from", dest="start", type=read_seconds, default=None, metavar="TIME", help="begin here, as 80 or 1:20"
+    )
+    command.add_argument("--to", dest="until", type=read_seconds, default=None, metavar="TIME", help="end here")
 
 
 def add_picture_stream_option(command: argparse.ArgumentParser) -> None:
@@ -84,32 +125,54 @@ def run_question(options: argparse.Namespace, question: Question) -> int:
     """Runs the question with the given options, prints the result, and gives the exit status.
 
     Args:
-        options: the parsed options of `add_run_options`, and `videos`.
-        question: the question; its `until_seconds` is where the video ends for every tool.
+        options: the parsed options of `add_run_options`, and `videos`, or a `folder` to find them in.
+        question: the question; an end of its own comes before that of `--to`.
 
     Raises:
         ValueError: options that do not fit the policy or the task, or a file that can't be read or written.
     """
     begun = time.monotonic()
-    from agent.loop.ask import ask
+    from agent.cli.sources.folder import find_in_folder
+    from agent.loop.ask import ask, measure_length
     from agent.loop.checks import answer_late, check_end, make_unopened_trajectory
+    from agent.loop.examples import read_examples
     from agent.loop.several_videos import SeveralVideos
+    from agent.policies.captioner import check_captioner, open_captioner
     from agent.policies.lite import ABOUT
     from agent.report.console import Narrator, print_answer, show_working
     from agent.report.json_output import format_output
+    from agent.sessions.configured_tools import ConfiguredTools
+    from agent.sessions.extended_toolbox import extend
     from tools.cache import find_cache_root
 
     progress, complaints = Screen(stderr=True, quiet=options.quiet), Screen(stderr=True)
-    question = replace(question, audio_track=options.audio, picture_stream=options.picture_stream)
-    limits = read_limits(options)
+    until = options.until if question.until_seconds is None else question.until_seconds
+    question = replace(
+        question,
+        from_seconds=options.start,
+        until_seconds=until,
+        audio_track=options.audio,
+        picture_stream=options.picture_stream,
+        fps=options.fps,
+    )
+    budget = read_budget(options)
+    examples = () if options.examples is None else read_examples(options.examples)
+    limits = budget.for_length()
     policy = open_asked_policy(options, question, progress, complaints)
+    captioner = open_captioner(options.captioner, policy)
+    check_captioner(captioner, options.mode, limits)
     check_writable((options.report, options.save), (*options.videos, options.subtitles))
     tell_of_subtitles(options, progress)
     with ExitStack() as stack:
+        own = {} if policy.spec == "lite" else stack.enter_context(ConfiguredTools()).tools
         with show_working(progress) as shown:
+            if options.folder is not None:
+                with set_deadline(compute_seconds_left(limits, begun)):
+                    question = find_in_folder(options, question, shown)
             shown.at_work("opening the video")
-            toolboxes = _open_toolboxes_in_time(options, question, limits, begun, shown.on_progress)
-            toolbox = toolboxes[0] if len(toolboxes) == 1 else SeveralVideos(toolboxes) if toolboxes else None
+            toolboxes = _open_toolboxes_in_time(options, question, limits, begun, captioner, shown.on_progress)
+            tools = [extend(toolbox, own) for toolbox in toolboxes]
+            toolbox = tools[0] if len(tools) == 1 else SeveralVideos(tools) if tools else None
             if toolbox is None:
                 trajectory = make_unopened_trajectory(
                     question, policy.spec, limits, time.monotonic() - begun, Stop.TIME_LIMIT
@@ -117,6 +180,7 @@ def run_question(options: argparse.Namespace, question: Question) -> int:
             else:
                 stack.callback(_close_in_time, toolboxes, limits, begun)
                 check_end(question, toolboxes[0].video.info.duration_seconds)
+                limits = budget.for_length(measure_length(toolbox))
                 if policy.spec == "lite":
                     progress.print(ABOUT, style="dim", highlight=False, soft_wrap=True)
                 if progress.is_terminal and policy.spec == "lite" and any(map(_has_indexing_left, toolboxes)):
@@ -130,7 +194,11 @@ def run_question(options: argparse.Namespace, question: Question) -> int:
                     limits,
                     verify=not options.no_verify,
                     mode=options.mode,
+                    strategy=options.strategy,
                     samples=options.samples,
+                    vote=options.vote,
+                    effort=options.effort,
+                    examples=examples,
                     opening_seconds=time.monotonic() - begun,
                     keep=find_cache_root() / "runs.sqlite",
                     resume=options.resume,
@@ -169,12 +237,13 @@ def open_asked_policy(
     from agent.policies.registry import open_policy
     from agent.sessions.options import check_subtitles
 
-    policy_options = read_policy_options(options).for_samples(options.samples)
+    is_several = options.samples > 1 or options.strategy == "uncertain"
+    policy_options = read_policy_options(options).for_samples(2 if is_several else 1)
     check_subtitles(question, options.subtitles)
     for video in options.videos:
         check_inputs(video, options.subtitles)
     policy = open_policy(_choose_spec(options, progress), policy_options)
-    check_playable(question, policy, options.samples, options.mode)
+    check_playable(question, policy, options.samples, options.mode, options.strategy)
     if unused := find_unused_options(options, policy):
         complaints.print(
             f"{policy.spec} makes no use of {', '.join(unused)}", style="yellow", highlight=False, markup=False
@@ -187,6 +256,7 @@ def _open_toolboxes_in_time(
     question: Question,
     limits: Limits,
     begun: float,
+    captioner: "Captioner | CaptionModel | None",
     on_progress: "Callable[[IndexProgress], None]",
 ) -> "list[Toolbox]":
     """The tools of each video; none where opening them took longer than the question may take."""
@@ -201,9 +271,12 @@ def _open_toolboxes_in_time(
             video,
             encoder=options.encoder,
             subtitles=options.subtitles,
+            captioner=captioner,
+            start=question.from_seconds,
             until=question.until_seconds,
             picture_stream=question.picture_stream,
             audio=question.audio_track,
+            fps=question.fps,
             on_progress=tell,
         )
 

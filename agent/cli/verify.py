@@ -44,12 +44,11 @@ def _run(options: argparse.Namespace) -> int:
         raise ValueError(f"{options.trajectory} holds no answer")
     videos = list_recorded_videos(recorded, options.video, options.subtitles)
     with open_recorded_videos(recorded, videos, options.subtitles) as toolboxes:
-        checks = check_evidence(recorded.answer, toolboxes)
+        receipt = check_evidence(recorded.answer, toolboxes)
     screen = Screen()
-    for check in checks:
+    for check in receipt.checks:
         screen.print(
             f"{_SIGNS[check.is_found]}: {escape(check.claim)} ({escape(check.found)})", highlight=False, soft_wrap=True
         )
-    found = sum(check.is_found is True for check in checks)
-    screen.print(f"verify: {found} of {len(checks)} frames and quotations are found again", highlight=False)
-    return 0 if checks and all(check.is_found is not False for check in checks) else EXIT_CHECK_FAILED
+    screen.print(f"verify: {receipt.sentence}", highlight=False)
+    return 0 if receipt.is_found else EXIT_CHECK_FAILED

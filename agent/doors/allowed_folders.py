@@ -1,7 +1,24 @@
 """Folders whose files a stranger may name; links are followed before it is looked where a file lies."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
+
+_MOST_LISTED = 500
+"""Files that are listed at most."""
+_MOST_VISITED = 20_000
+"""Files that are looked at for that: a folder may be a whole disk."""
+
+
+def name_in_question(index: int, count: int) -> str:
+    """The words for the name of a file in a question: a policy would look for the name itself in the pictures.
+
+    Args:
+        index: place of its video among those of the question, from 0.
+        count: how many these are.
+    """
+    return "the video" if count == 1 else f"video {index + 1}"
 
 
 class NotAllowedError(ValueError):
@@ -22,6 +39,19 @@ class AllowedFolders:
             if not folder.is_dir():
                 raise ValueError(f"{folder} is no folder, so its videos can't be allowed")
 
+    def list_names(self, endings: tuple[str, ...]) -> list[str]:
+        """The names, with such endings in small letters, by which `find` finds a file; hidden ones are left out."""
+        names = islice((name for folder in self.folders for name in _walk(folder)), _MOST_VISITED)
+        fitting = (name for name in dict.fromkeys(names) if name.casefold().endswith(endings) and self._has(name))
+        return sorted(islice(fitting, _MOST_LISTED))
+
+    def _has(self, name: str) -> bool:
+        try:
+            self.find(name)
+        except NotAllowedError:  # a link that leads out
+            return False
+        return True
+
     def find(self, path: str | Path) -> Path:
         """The file behind a path, without links; a relative path is looked for in each of the folders.
 
@@ -36,3 +66,10 @@ class AllowedFolders:
             except (OSError, ValueError, RuntimeError):  # no such file, a zero byte, a circle of links
                 continue
         raise NotAllowedError(f"{str(path)!r:.200} is no file in a folder that this server may read")
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    """The files below a folder, named from there."""
+    for path, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (str((Path(path) / name).relative_to(folder)) for name in sorted(files) if not name.startswith("."))

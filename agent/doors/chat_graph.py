@@ -1,8 +1,8 @@
 """The agent as a chat of LangGraph, for `langgraph dev` and chat pages: messages in; thoughts, calls and answers out.
 
 Tool messages hold words, as chat pages show nothing else, and the references of the frames as their artifact. The video
-comes from the context, from the text (`What is said in talk.mp4?`), or is the one asked about before. A further
-question about it follows up those before, as in a session, where the host keeps the state of a chat.
+comes from the context, from the text (`What is said in talk.mp4?`), or is the one asked about before; a text may name
+several. A further question about the same follows up those before, where the host keeps the state of a chat.
 """
 
 import re
@@ -18,7 +18,7 @@ from langgraph.types import Command
 from pydantic_core import to_jsonable_python
 from typing_extensions import TypedDict
 
-from agent.doors.allowed_folders import AllowedFolders, NotAllowedError
+from agent.doors.allowed_folders import AllowedFolders, NotAllowedError, name_in_question
 from agent.doors.video_graph import VideoGraph, VideoNodes, VideoState, add_limit, wire_nodes
 from agent.report.console import format_answer
 from agent.sessions.options import AskOptions
@@ -29,8 +29,6 @@ _WORDS = re.compile(r"\"([^\"]+)\"|'([^']+)'|`([^`]+)`|(\S+)")
 """What may be a file name: a text in quotes, or a word."""
 _AROUND = "?!.,;:()<>"
 """Marks that may stand around a name without being part of it."""
-_THE_VIDEO = "the video"
-"""Words for the name of the file in a question: a policy would look for the name itself in the pictures."""
 _WHICH = "Which video? Name a file that I may read, as in: What is said in talk.mp4?"
 
 
@@ -38,8 +36,8 @@ _WHICH = "Which video? Name a file that I may read, as in: What is said in talk.
 class ChatContext:
     """The context of a chat."""
 
-    video: str = ""
-    """Name or path of the video; empty takes it from the text."""
+    video: str | list[str] = ""
+    """Name or path of the video, or those of several; empty takes them from the text."""
 
 
 class ChatInput(TypedDict):
@@ -71,16 +69,16 @@ def build_chat_graph(
     allowed = AllowedFolders(folders)
 
     def read(state: ChatState, runtime: Runtime[ChatContext]) -> Command[str]:
-        """Finds the video and the question in what was written last."""
+        """Finds the videos and the question in what was written last."""
         text = str(state["messages"][-1].text)
-        named = runtime.context.video if runtime.context else ""
+        named = (runtime.context.video if runtime.context else "") or []
         try:
-            video = str(allowed.find(named)) if named else ""
+            videos = [str(allowed.find(name)) for name in ([named] if isinstance(named, str) else named)]
         except NotAllowedError as error:
             return Command(goto=END, update={"messages": [AIMessage(str(error))]})
-        if not video:
-            video, text = _find_video(text, allowed)
-        about = video or state.get("video", "")
+        if not videos:
+            videos, text = _find_videos(text, allowed)
+        about = (videos[0] if len(videos) == 1 else videos) or state.get("video", "")
         if not about or not text.strip():
             return Command(goto=END, update={"messages": [AIMessage(_WHICH if not about else "What about it?")]})
         return Command(goto="begin", update={"video": about, "question": text})
@@ -92,22 +90,25 @@ def build_chat_graph(
     return add_limit(graph.compile(), options)
 
 
-def _find_video(text: str, allowed: AllowedFolders) -> tuple[str, str]:
-    """The video that a text names, empty if none, and the text without the name."""
+def _find_videos(text: str, allowed: AllowedFolders) -> tuple[list[str], str]:
+    """The videos that a text names, and the text with other words in place of the names; empty if there is no more."""
+    places: list[tuple[str, int, int]] = []
     for word in _WORDS.finditer(text):
         name = next(group for group in word.groups() if group).strip(_AROUND)
         if "." not in name:
             continue
         try:
-            video = allowed.find(name)
+            video = str(allowed.find(name))
         except NotAllowedError:
             continue
         marks = word[4].rpartition(name)[2] if word[4] else ""
-        rest = (text[: word.start()] + text[word.end() :]).strip()
-        return str(video), f"{text[: word.start()]}{_THE_VIDEO}{marks}{text[word.end() :]}" if rest.strip(
-            _AROUND
-        ) else ""
-    return "", text
+        places.append((video, word.start(), word.end() - len(marks)))
+    videos = list(dict.fromkeys(video for video, _, _ in places))
+    rest = asked = text
+    for video, start, stop in reversed(places):
+        rest = rest[:start] + rest[stop:]
+        asked = asked[:start] + name_in_question(videos.index(video), len(videos)) + asked[stop:]
+    return videos, asked if rest.strip(f"{_AROUND} ") else ""
 
 
 def _make_messages(state: VideoState, trajectory: Trajectory, step: Step | None) -> dict[str, Any]:

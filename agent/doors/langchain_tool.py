@@ -18,7 +18,7 @@ Reply = tuple[str, dict[str, Any]]
 
 
 def make_video_tool(sleuth: Sleuth, folders: Iterable[str | Path], **options: Unpack[AskOptions]) -> BaseTool:
-    """The tool `ask_video`, whose arguments are a video and a question.
+    """The tool `ask_video`, whose arguments are a video, or a list of them, and a question.
 
     Args:
         sleuth: answers the questions; it must stay open as long as the tool is used.
@@ -30,21 +30,24 @@ def make_video_tool(sleuth: Sleuth, folders: Iterable[str | Path], **options: Un
     """
     allowed = AllowedFolders(folders)
 
-    def ask_video(video: str, question: str) -> Reply:
+    def find(video: str | list[str]) -> list[Path]:
+        return [allowed.find(name) for name in ([video] if isinstance(video, str) else video)]
+
+    def ask_video(video: str | list[str], question: str) -> Reply:
         """Answer a question about a video by looking at it, with the times that the answer rests on.
 
         Args:
-            video: Name or path of the video file.
+            video: Name or path of the video file; a list of them asks about several, numbered from 1.
             question: The question, in words.
         """
         try:
-            return _make_reply(sleuth.ask(allowed.find(video), question, **options))
+            return _make_reply(sleuth.ask(find(video), question, **options))
         except ValueError as error:
             raise ToolException(str(error)) from error
 
-    async def ask_video_async(video: str, question: str) -> Reply:
+    async def ask_video_async(video: str | list[str], question: str) -> Reply:
         try:
-            found = await asyncio.to_thread(allowed.find, video)
+            found = await asyncio.to_thread(find, video)
             return _make_reply(await sleuth.aask(found, question, **options))
         except ValueError as error:
             raise ToolException(str(error)) from error

@@ -9,14 +9,16 @@ from pathlib import Path
 from agent.coverage import compute_coverages
 from agent.loop.ask import choose_mode
 from agent.loop.modes import Mode
+from agent.loop.strategies import check_strategy
 from agent.policies.lite_rules.reading import read_question
 from agent.policy import Policy
-from agent.trajectory import Answer, Limits, Question, Step, Stop, Trajectory, Turn, VideoFacts
+from agent.trajectory import Answer, Limits, Question, Step, Stop, Strategy, Trajectory, Turn, VideoFacts
 from tools.deadline import run_in_time, set_deadline
 from tools.demux.container import check_file
 from tools.demux.header import Header, read_header
 from tools.limits import VideoError
 from tools.speech.subtitles import read_subtitle_file
+from tools.video.frame_folder import is_frame_folder
 
 
 def check_inputs(video: str | Path, subtitles: str | Path | None) -> None:
@@ -25,19 +27,23 @@ def check_inputs(video: str | Path, subtitles: str | Path | None) -> None:
     Raises:
         ValueError: a file can't be the video or the subtitles that it is given as.
     """
-    check_file(Path(video))
+    if not is_frame_folder(Path(video)):
+        check_file(Path(video))
     if subtitles is not None:
         read_subtitle_file(subtitles)
 
 
-def check_playable(question: Question, policy: Policy, samples: int, mode: Mode | None) -> None:
-    """Refuses a number of samples or a mode that a policy or a question does not have.
+def check_playable(
+    question: Question, policy: Policy, samples: int, mode: Mode | None, strategy: Strategy = "direct"
+) -> None:
+    """Refuses a number of samples, a mode or a strategy that a policy or a question does not have.
 
     Args:
         question: the question.
         policy: the policy.
         samples: number of runs that vote.
         mode: what a model is given of the video; None is the policy's usual mode.
+        strategy: how a model goes about it.
 
     Raises:
         ValueError: the policy can't be asked so; says why.
@@ -47,6 +53,7 @@ def check_playable(question: Question, policy: Policy, samples: int, mode: Mode 
     if samples != 1 and question.task != "answer":
         raise ValueError(f"to {question.task} there is no answer that runs could agree on: leave --samples out")
     choose_mode(policy, mode)
+    check_strategy(strategy, question, policy)
 
 
 def check_end(question: Question, duration_seconds: float) -> None:
@@ -57,7 +64,7 @@ def check_end(question: Question, duration_seconds: float) -> None:
     """
     until = question.until_seconds
     if until is not None and until > duration_seconds:
-        raise ValueError(f"--at {until:g} is past the end of the video, which is {duration_seconds:.2f} s long")
+        raise ValueError(f"{until:g} s is past the end of the video, which is {duration_seconds:.2f} s long")
 
 
 def make_unopened_trajectory(question: Question, spec: str, limits: Limits, seconds: float, stop: Stop) -> Trajectory:
@@ -94,8 +101,8 @@ def answer_late(trajectory: Trajectory) -> Trajectory:
     if trajectory.stop is not Stop.TIME_LIMIT or trajectory.answer is not None or trajectory.setup is not None:
         return trajectory
     coverages = compute_coverages(trajectory).values()
-    seconds = sum(seen.duration_seconds for seen in coverages)
-    looked = sum(seen.looked_share * seen.duration_seconds for seen in coverages)
+    seconds = sum(seen.length_seconds for seen in coverages)
+    looked = sum(seen.looked_share * seen.length_seconds for seen in coverages)
     seen = f"only {looked:.0f} of {seconds:.0f} s was seen"
     said = read_question(trajectory.question, seconds).language.cannot_tell
     why = f"{said} When the time was over, {seen if seconds else 'nothing of the video was seen'}."

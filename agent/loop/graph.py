@@ -1,9 +1,9 @@
 """open -> think -> act -> think ... -> verify -> end, as a LangGraph state machine whose state is the trajectory.
 
 The graph decides nothing: `open` makes the initial tool calls that are given, `think` asks the policy, `act`
-applies `step`, `verify` asks the policy once more with the evidence alone and, once, sends it back to `think` where the
-two answers differ. Asking, benchmarks and replay run this same graph. Frames are references in the state, so a
-checkpoint holds no pixels.
+applies `step` and lets the strategy send an answer back, `verify` asks the policy once more with the evidence alone
+and, once, sends it back to `think` where the two answers differ. Asking, benchmarks and replay run this same graph.
+Frames are references in the state, so a checkpoint holds no pixels.
 """
 
 import logging
@@ -19,6 +19,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
 
+from agent.loop.strategies import reconsider
 from agent.loop.tracing import trace_model_call, trace_turn
 from agent.loop.transition import step
 from agent.loop.verification import has_claim, send_back, verify_answer
@@ -49,6 +50,8 @@ class RunContext:
     """Whether a verification that disagrees sends the policy back to look once more."""
     opening: tuple[ToolCall, ...] = ()
     """Tool calls that are made before the policy's first turn."""
+    notice: str = ""
+    """What the policy is told behind what these calls show."""
 
 
 Graph = CompiledStateGraph[State, RunContext, State, State]
@@ -58,8 +61,11 @@ OnEvent = Callable[[Turn | Trajectory], None]
 
 def make_initial_calls(state: State, runtime: Runtime[RunContext]) -> dict[str, Trajectory]:
     """Makes the initial tool calls, as a step that is not counted as a turn."""
-    turn = Turn("", Calls(runtime.context.opening), is_opening=True)
-    return {"trajectory": step(state["trajectory"], turn, runtime.context.toolbox)}
+    context = runtime.context
+    opened = step(state["trajectory"], Turn("", Calls(context.opening), is_opening=True), context.toolbox)
+    *_, last = opened.steps
+    told = replace(last, notice=f"{context.notice} {last.notice}".strip())
+    return {"trajectory": replace(opened, steps=(told,))}
 
 
 def think(state: State, runtime: Runtime[RunContext]) -> dict[str, Turn]:
@@ -73,9 +79,10 @@ def think(state: State, runtime: Runtime[RunContext]) -> dict[str, Turn]:
 
 
 def act(state: State, runtime: Runtime[RunContext]) -> State:
-    """Applies the policy's turn to the trajectory by `step`."""
+    """Applies the policy's turn to the trajectory by `step`; an answer may be sent back by the run's strategy."""
     assert state["turn"] is not None, "act runs only after think"
-    return {"trajectory": step(state["trajectory"], state["turn"], runtime.context.toolbox), "turn": None}
+    after = step(state["trajectory"], state["turn"], runtime.context.toolbox)
+    return {"trajectory": reconsider(after), "turn": None}
 
 
 def verify(state: State, runtime: Runtime[RunContext]) -> dict[str, Trajectory]:
@@ -86,7 +93,8 @@ def verify(state: State, runtime: Runtime[RunContext]) -> dict[str, Trajectory]:
 
 
 def _choose_first_node(state: State, runtime: Runtime[RunContext]) -> Literal["open", "think"]:
-    return "open" if runtime.context.opening and not state["trajectory"].steps else "think"
+    context = runtime.context
+    return "open" if (context.opening or context.notice) and not state["trajectory"].steps else "think"
 
 
 def choose_node_after_act(state: State, runtime: Runtime[RunContext]) -> Literal["think", "verify", "__end__"]:

@@ -1,11 +1,12 @@
 """The modes of a run: which tool calls are made before a model's first turn, and which tools it has then.
 
 A short video is shown whole at once (any-horizon, SAGE); of a longer one it gets a sweep. For long or cheap runs the
-video can be words alone: its subtitles, or captions of its windows with its speech (the SiLVR family).
+video can be words alone: its subtitles, or captions of its windows with its speech (the SiLVR family). With a captioner
+the clips can be described first, to be browsed before anything is looked at (the family of Deep Video Discovery).
 """
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -14,8 +15,9 @@ from agent.policy import Tools
 from agent.trajectory import Result, ToolCall, VideoFacts
 from tools.observation import FrameRef, Observation, ToolError
 from tools.schema import ToolSpec
+from tools.toolbox import CAPTION_TOOLS
 
-Mode = Literal["look", "subtitles", "captions"]
+Mode = Literal["look", "subtitles", "captions", "captions-first"]
 
 WHOLE_SECONDS = 16.0
 """Length up to which a video is shown whole, a frame a second: about 3,500 tokens at 640x360."""
@@ -34,40 +36,91 @@ _MAX_LINES = 400
 TOOLS: dict[Mode, frozenset[str]] = {
     "subtitles": frozenset({"read_speech", "search_speech"}),
     "captions": frozenset(
-        {"caption", "read_text", "search_text", "read_speech", "search_speech", "list_shots", "find_changes"}
+        {
+            "caption",
+            "search",
+            "read_text",
+            "search_text",
+            "read_speech",
+            "list_shots",
+            "find_changes",
+            *CAPTION_TOOLS,
+        }
     ),
 }
-"""The tools of the modes in words; the mode `look` has all."""
+"""The tools of the modes in words."""
+_DONE_BY_SEARCH = frozenset({"search_frames", "search_speech"})
+"""Tools that a model which sees is not offered beside `search`, which does their work; a call of one is still run."""
 
 
-def plan_initial_calls(mode: Mode, facts: VideoFacts, density: int = 1) -> tuple[ToolCall, ...]:
+def plan_initial_calls(
+    mode: Mode, facts: VideoFacts, density: int = 1, scale: float = 1.0, *, has_captioner: bool = False
+) -> tuple[ToolCall, ...]:
     """The tool calls that a mode makes before the first turn.
 
     Args:
         mode: what the model is given.
         facts: the video's properties.
         density: factor on the number of frames.
+        scale: factor on the frames and captions of a video that is not shown whole.
+        has_captioner: whether a captioner describes the clips, whose captions are kept.
     """
     if mode == "look":
-        named = [_plan_look(facts.duration_seconds, density)]
+        named = [_plan_look(facts, density, scale)]
     else:
-        named = _plan_captions(facts.duration_seconds) if mode == "captions" else []
+        named = []
+        if mode == "captions-first" or (mode == "captions" and has_captioner):
+            named.append(("read_captions", {}))
+        elif mode == "captions":
+            named = _plan_captions(facts, scale)
         if mode == "subtitles" or facts.has_speech_track or facts.has_subtitles:
-            named.append(("read_speech", {"start": 0.0, "count": _MAX_LINES}))
+            named.append(("read_speech", {"start": facts.start_seconds, "count": _MAX_LINES}))
     return tuple(ToolCall(f"t1c{number}", *call) for number, call in enumerate(named, start=1))
 
 
-def _plan_look(duration_seconds: float, density: int) -> tuple[str, dict[str, Any]]:
-    if duration_seconds <= WHOLE_SECONDS:
-        count = min(_MAX_COUNT, max(2, math.ceil(duration_seconds)) * density)
-        return "select_frames", {"start": 0.0, "stop": math.ceil(duration_seconds), "count": count, "size": "medium"}
-    return "overview", {"count": min(_MAX_COUNT, _SWEEP * density)}
+def _plan_look(facts: VideoFacts, density: int, scale: float) -> tuple[str, dict[str, Any]]:
+    if facts.length_seconds <= WHOLE_SECONDS:
+        count = min(_MAX_COUNT, max(2, math.ceil(facts.length_seconds)) * density)
+        window = {"start": facts.start_seconds, "stop": math.ceil(facts.duration_seconds)}
+        return "select_frames", window | {"count": count, "size": "medium"}
+    return "overview", {"count": min(_MAX_COUNT, round(_SWEEP * scale) * density)}
 
 
-def _plan_captions(duration_seconds: float) -> list[tuple[str, dict[str, Any]]]:
-    length = max(_CAPTION_SECONDS, duration_seconds / _MAX_CAPTIONS)
-    edges = [round(number * length, 2) for number in range(math.ceil(duration_seconds / length - 1e-6))]
+def _plan_captions(facts: VideoFacts, scale: float) -> list[tuple[str, dict[str, Any]]]:
+    length = max(_CAPTION_SECONDS, facts.length_seconds / round(_MAX_CAPTIONS * scale))
+    count = math.ceil(facts.length_seconds / length - 1e-6)
+    edges = [round(facts.start_seconds + number * length, 2) for number in range(count)]
     return [("caption", {"start": start, "stop": round(start + length, 2)}) for start in edges]
+
+
+class OfferedTools:
+    """All tools, of which those whose work `search` does are not offered where it is there."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """The specs of the offered tools."""
+        return choose_offered(self._tools.specs)
+
+    def call(self, name: str, arguments: dict[str, Any]) -> Observation:
+        """The observation of a tool, offered or not.
+
+        Raises:
+            ToolError: as the tool raises it.
+        """
+        return self._tools.call(name, arguments)
+
+    def picture(self, ref: FrameRef) -> bytes | None:
+        """The picture behind a reference."""
+        return self._tools.picture(ref)
+
+
+def choose_offered(specs: Sequence[ToolSpec]) -> tuple[ToolSpec, ...]:
+    """The specs of the tools that a model which sees is offered."""
+    has_search = any(spec.name == "search" for spec in specs)
+    return tuple(spec for spec in specs if not (has_search and spec.name in _DONE_BY_SEARCH))
 
 
 class WordTools:

@@ -5,9 +5,11 @@ No model and no index takes part. It says whether the evidence stands in the vid
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from agent.trajectory import Answer, Evidence, collect_evidence
+from tools.deadline import is_time_up
 from tools.observation import ToolError
 from tools.toolbox import Toolbox
 
@@ -27,7 +29,32 @@ class EvidenceCheck:
     """What was found in its place, in words."""
 
 
-def check_evidence(answer: Answer, toolboxes: Sequence[Toolbox]) -> list[EvidenceCheck]:
+@dataclass(frozen=True)
+class Receipt:
+    """The checks of everything that an answer cites."""
+
+    checks: tuple[EvidenceCheck, ...]
+
+    @property
+    def is_found(self) -> bool | None:
+        """Whether all that can be checked was found again; None where nothing can be."""
+        found = [check.is_found for check in self.checks if check.is_found is not None]
+        return all(found) if found else None
+
+    @property
+    def sentence(self) -> str:
+        """The receipt in a sentence."""
+        found = sum(check.is_found is True for check in self.checks)
+        unchecked = sum(check.is_found is None for check in self.checks)
+        left = f"; {unchecked} could not be checked" if unchecked else ""
+        return f"{found} of {len(self.checks)} frames and quotations are found again{left}"
+
+    def as_data(self) -> dict[str, Any]:
+        """The receipt as plain JSON."""
+        return {"is_found": self.is_found, "sentence": self.sentence, "checks": [asdict(one) for one in self.checks]}
+
+
+def check_evidence(answer: Answer, toolboxes: Sequence[Toolbox]) -> Receipt:
     """Every frame and every quotation that an answer cites, looked for again.
 
     Args:
@@ -38,7 +65,7 @@ def check_evidence(answer: Answer, toolboxes: Sequence[Toolbox]) -> list[Evidenc
     for item in collect_evidence(answer):
         for check in _check_one(item, toolboxes):
             checks.setdefault(check.claim, check)
-    return list(checks.values())
+    return Receipt(tuple(checks.values()))
 
 
 def _check_one(item: Evidence, toolboxes: Sequence[Toolbox]) -> Iterator[EvidenceCheck]:
@@ -79,17 +106,19 @@ def _check_text(claim: str, item: Evidence, toolbox: Toolbox) -> EvidenceCheck:
         if _fold(item.quote) in _fold(text):
             return EvidenceCheck(claim, True, f"it is read at {seconds:.2f} s")
         read.append(text)
+    if is_time_up():
+        return EvidenceCheck(claim, None, "there was no time to read it")
     return EvidenceCheck(claim, False, f"read is «{' '.join(read)}»")
 
 
 def _check_speech(claim: str, item: Evidence, toolbox: Toolbox) -> EvidenceCheck:
-    said = [
-        line.text
-        for line in toolbox.transcribe().lines
-        if line.start_seconds < item.stop_seconds and line.stop_seconds > item.start_seconds
-    ]
-    is_found = _fold(item.quote) in _fold(" ".join(said))
-    return EvidenceCheck(claim, is_found, "it is said" if is_found else f"said is «{' '.join(said)}»")
+    heard = toolbox.transcribe(item.start_seconds, item.stop_seconds)
+    said = " ".join(line.text for line in heard.lines)
+    if _fold(item.quote) in _fold(said):
+        return EvidenceCheck(claim, True, "it is said")
+    if heard.unheard:
+        return EvidenceCheck(claim, None, "; ".join(heard.gaps))
+    return EvidenceCheck(claim, False, f"said is «{said}»")
 
 
 def _fold(text: str) -> str:

@@ -9,12 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 from agent.loop.graph import OnEvent, RunContext, run_graph
+from agent.loop.strategies import choose_tools
 from agent.policies.scripted import ScriptedPolicy, extract_turns
 from agent.policy import Tools
 from agent.trajectory import Stop, Trajectory
 from tools.observation import FrameRef, Observation, ToolError
 from tools.schema import ToolSpec
-from tools.toolbox import Toolbox
+from tools.toolbox import CAPTION_TOOLS, Toolbox
 
 
 class RecordedTools:
@@ -34,16 +35,48 @@ class RecordedTools:
         """The recorded observation of a call.
 
         Raises:
-            ToolError: the recorded call failed, or none is on record.
+            ToolError: none is on record.
         """
         brought = self._brought.get(_make_key(name, arguments))
-        if brought is None or brought.is_error:
-            raise ToolError(brought.text if brought is not None else "nothing is on record of this call")
+        if brought is None:
+            raise ToolError("nothing is on record of this call")
         return brought
 
     def picture(self, ref: FrameRef) -> bytes | None:
         """Always None: pictures are not on record."""
         return None
+
+
+class CaptionerOnRecord:
+    """Tools whose captioner is not asked again: what a model said comes from the record, everything else from them."""
+
+    def __init__(self, tools: Tools, recorded: Trajectory) -> None:
+        self._tools = tools
+        self._recorded = RecordedTools(recorded)
+        calls = {call.id: call for call in recorded.calls}
+        self._said = {
+            _make_key(calls[result.call_id].name, calls[result.call_id].arguments)
+            for result in recorded.results
+            if result.call_id in calls and (result.observation.captioner or calls[result.call_id].name in CAPTION_TOOLS)
+        }
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """The specs of the tools."""
+        return self._tools.specs
+
+    def call(self, name: str, arguments: dict[str, Any]) -> Observation:
+        """The observation of a call, recorded where a captioner had a part in it.
+
+        Raises:
+            ToolError: as the tool raises it.
+        """
+        is_said = _make_key(name, arguments) in self._said
+        return (self._recorded if is_said else self._tools).call(name, arguments)
+
+    def picture(self, ref: FrameRef) -> bytes | None:
+        """The picture behind a reference."""
+        return self._tools.picture(ref)
 
 
 def _make_key(name: str, arguments: dict[str, Any]) -> str:
@@ -64,6 +97,8 @@ def check_same_videos(recorded: Trajectory, toolboxes: Sequence[Toolbox]) -> Non
 def replay(recorded: Trajectory, tools: Tools, on_event: OnEvent = lambda _: None) -> Trajectory:
     """A trajectory of the recorded turns with new observations; the recorded verification is kept.
 
+    What a captioner said is no property of the video, and is taken from the record.
+
     Args:
         recorded: the saved trajectory.
         tools: the tools of its videos, or `RecordedTools`.
@@ -73,11 +108,15 @@ def replay(recorded: Trajectory, tools: Tools, on_event: OnEvent = lambda _: Non
     max_turns = min(recorded.limits.max_turns, len(recorded.steps) + 2)
     limits = replace(recorded.limits, max_seconds=None, max_turns=max_turns)
     start = replace(recorded, steps=(), stop=None, error="", verification=None, doubted=None, limits=limits)
+    start = replace(start, strategy="direct")  # where it sent answers back is on record
+    if not isinstance(tools, RecordedTools):
+        tools = CaptionerOnRecord(choose_tools(recorded.strategy, tools), recorded)
     context = RunContext(ScriptedPolicy(extract_turns(recorded)), tools, verify=False)
     again = run_graph(start, context, on_event=on_event)
     while again.stop is Stop.ANSWERED and len(again.steps) < len(recorded.steps):
         again = run_graph(_send_back(again, recorded), context, on_event=on_event)
-    return replace(again, limits=recorded.limits, verification=recorded.verification, doubted=recorded.doubted)
+    again = replace(again, limits=recorded.limits, strategy=recorded.strategy)
+    return replace(again, verification=recorded.verification, doubted=recorded.doubted)
 
 
 def _send_back(again: Trajectory, recorded: Trajectory) -> Trajectory:

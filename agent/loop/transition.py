@@ -18,6 +18,7 @@ from agent.policy import ToolRunner
 from agent.trajectory import Answer, Calls, Limits, Malformed, Result, Step, Stop, ToolCall, Trajectory, Turn
 from tools.deadline import OutOfTime, run_in_time, set_deadline
 from tools.observation import FrameRef, Observation, ToolError
+from tools.runtime.spending import limit_spending
 
 _WORKERS = 4
 """Tool calls of one turn that run at the same time."""
@@ -50,7 +51,7 @@ def step(trajectory: Trajectory, turn: Turn, toolbox: ToolRunner) -> Trajectory:
     if isinstance(move, Malformed):
         return _correct(trajectory, turn, move)
     started = time.perf_counter()
-    with set_deadline(_compute_seconds_for_tools(trajectory, turn)):
+    with set_deadline(_compute_seconds_for_tools(trajectory, turn)), limit_spending(*_compute_left(trajectory, turn)):
         results = _run_all(trajectory, move.calls, toolbox)
     return _add_notice(_append_step(trajectory, Step(turn, results, seconds=time.perf_counter() - started)))
 
@@ -61,6 +62,14 @@ def _compute_seconds_for_tools(before: Trajectory, turn: Turn) -> float:
         return math.inf
     thinking = 0.0 if turn.is_opening else turn.usage.seconds
     return before.limits.max_seconds - before.seconds - thinking - estimate_answer_seconds(before.limits, turn)
+
+
+def _compute_left(before: Trajectory, turn: Turn) -> tuple[float, float]:
+    """The tokens and dollars that the tools of a turn may spend on a model of their own."""
+    limits, asked = before.limits, turn.usage
+    tokens = math.inf if limits.max_tokens is None else limits.max_tokens - (before.tokens or 0) - (asked.tokens or 0)
+    spent = (before.cost_usd or 0.0) + (asked.cost_usd or 0.0)
+    return tokens, math.inf if limits.max_cost_usd is None else limits.max_cost_usd - spent
 
 
 def _append_step(trajectory: Trajectory, new: Step) -> Trajectory:
@@ -74,11 +83,27 @@ def _add_notice(trajectory: Trajectory, notice: str = "") -> Trajectory:
     return replace(trajectory, steps=(*earlier, replace(last, notice=notice)))
 
 
+def reopen(trajectory: Trajectory, notice: str) -> Trajectory:
+    """The answered trajectory, open again with a notice on its answer; unchanged where no further turn is left.
+
+    Args:
+        trajectory: a trajectory that has ended.
+        notice: what the policy is told.
+    """
+    again = replace(trajectory, stop=None)
+    if trajectory.stop is not Stop.ANSWERED or find_reached_limit(again) is not None:
+        return trajectory
+    *earlier, last = trajectory.steps
+    return replace(again, steps=(*earlier, replace(last, notice=notice)))
+
+
 def _check_move(trajectory: Trajectory, move: Answer | Calls | Malformed) -> Answer | Calls | Malformed:
     if isinstance(move, Answer) and trajectory.question.options:
         count = len(trajectory.question.options)
         if not move.abstains and (move.option is None or not 0 <= move.option < count):
             return Malformed(move.text, f"the answer must be one of the {count} options")
+    if isinstance(move, Answer) and move.not_shown and trajectory.question.unseen_videos:
+        return _doubt_absence(trajectory, move)
     if isinstance(move, Calls):
         used = {call.id for call in trajectory.as_one.calls}
         ids = [call.id for call in move.calls]
@@ -89,6 +114,13 @@ def _check_move(trajectory: Trajectory, move: Answer | Calls | Malformed) -> Ans
         if len(set(ids)) < len(ids) or used & set(ids):
             return Malformed("", f"call ids must be new, got {ids}")
     return move
+
+
+def _doubt_absence(trajectory: Trajectory, move: Answer) -> Answer:
+    """ "I can't tell" in place of "not shown", where videos of the folder were not looked into."""
+    said = f"I can't tell. It is not shown in the {len(trajectory.question.videos)} videos that were looked into, and "
+    rest = f"{trajectory.question.unseen_videos} others of the folder were not."
+    return replace(move, text=said + rest, confidence=None, not_shown=False, cannot_tell=True)
 
 
 def _correct(trajectory: Trajectory, turn: Turn, move: Malformed) -> Trajectory:

@@ -9,10 +9,10 @@ one that disagrees can send the policy back to look once more.
 import time
 from dataclasses import replace
 
-from agent.limits import find_reached_limit
 from agent.loop.tracing import trace_model_call
-from agent.loop.transition import step
+from agent.loop.transition import reopen, step
 from agent.policy import Policy, Tools, ask_in_time
+from agent.rendering.sanitize import quote_said
 from agent.trajectory import (
     Answer,
     Calls,
@@ -21,7 +21,6 @@ from agent.trajectory import (
     Question,
     Result,
     Step,
-    Stop,
     Trajectory,
     Turn,
     Verification,
@@ -74,17 +73,15 @@ def verify_answer(trajectory: Trajectory, policy: Policy, tools: Tools) -> Traje
 def send_back(trajectory: Trajectory) -> Trajectory:
     """The trajectory, open again if its verification disagrees for the first time and the limits leave another turn."""
     look = trajectory.verification
-    again = replace(trajectory, stop=None, verification=None, doubted=look)
-    is_due = find_reached_limit(again) is not None
-    if trajectory.stop is not Stop.ANSWERED or look is None or look.agrees is not False or trajectory.doubted or is_due:
+    if look is None or look.agrees is not False or trajectory.doubted:
         return trajectory
-    *earlier, last = trajectory.steps
-    said = f"you answered {quote_untrusted(look.answer)}" if look.answer else "you gave another answer"
+    said = f"you answered {quote_said(look.answer)}" if look.answer else "you gave another answer"
     notice = (
         f"Asked again with nothing but your evidence, {said}. Look once more where that can be decided, then give your "
         "final answer with the evidence it rests on."
     )
-    return replace(again, steps=(*earlier, replace(last, notice=notice)))
+    again = reopen(trajectory, notice)
+    return again if again is trajectory else replace(again, verification=None, doubted=look)
 
 
 def has_claim(answer: Answer | None) -> bool:
@@ -103,6 +100,7 @@ def keep_evidence_only(trajectory: Trajectory) -> Trajectory:
     results = tuple(_restrict_result(r, evidence) for r in whole.results if r.call_id in cited)
     shown = Step(Turn("", Calls(calls), is_opening=True), results, notice=_NOTICE)
     second = replace(trajectory, steps=(shown,), stop=None, verification=None, doubted=None, earlier=())
+    second = replace(second, strategy="direct", examples=())
     limits, frames = trajectory.limits, len(trajectory.frames_seen) - len(second.frames_seen)
     return replace(
         second,

@@ -9,7 +9,6 @@ from agent.policies.lite_rules import (
     carriers,
     choosing,
     comparing,
-    counting,
     everyday,
     explaining,
     named_text,
@@ -20,6 +19,7 @@ from agent.policies.lite_rules import (
 from agent.policies.lite_rules.case import QuestionContext
 from agent.policies.lite_rules.lines import Similarity
 from agent.policies.lite_rules.plan import Wanted, select_new_calls, want_call
+from agent.policies.lite_rules.presence import counting, sounds, things
 from agent.policies.lite_rules.reading import ParsedQuestion, find_written_text, read_question
 from agent.policy import ToolAccess
 from agent.trajectory import Answer, Calls, Trajectory, Turn, restrict_to_video
@@ -47,6 +47,7 @@ _TIMES = Strategy(counting.plan_calls, counting.answer)
 _CARRIER = Strategy(carriers.plan_calls, carriers.answer)
 _CHOICE = Strategy(choosing.plan_calls, choosing.answer)
 _MOMENT = Strategy(timing.plan_moment_calls, timing.answer_moment)
+_SOUND = Strategy(sounds.plan_calls, sounds.answer)
 _TEXT = Strategy(answering.plan_calls, answering.answer)
 _EVERYDAY = Strategy(everyday.plan_calls, everyday.answer)
 _EVERYDAY_WANTS = frozenset(
@@ -77,7 +78,7 @@ class LitePolicy:
         return Turn(_write_verdict(answer), answer)
 
     def _make_case(self, trajectory: Trajectory) -> QuestionContext:
-        reading = read_question(trajectory.question, trajectory.facts.duration_seconds)
+        reading = read_question(trajectory.question, trajectory.facts.duration_seconds, trajectory.facts.start_seconds)
         return QuestionContext(reading, trajectory, self._similarity)
 
     def _compare(self, trajectory: Trajectory) -> Turn:
@@ -92,7 +93,13 @@ class LitePolicy:
         wanted = [comparing.number_call(want, n) for n, case in enumerate(cases, start=1) for want in way.looks(case)]
         if find_reached_limit(trajectory) is None and (calls := select_new_calls(trajectory, wanted)):
             return Turn(_write_thought(cases[0]), Calls(calls))
-        join = comparing.answer_which if way is _WHICH else comparing.list_answers
+        join = (
+            comparing.answer_which
+            if way is _WHICH
+            else comparing.list_answers
+            if question.folder is None or question.options
+            else comparing.answer_from_first
+        )
         answer = join(question, [way.answer(case) for case in cases])
         return Turn(_write_verdict(answer), answer)
 
@@ -113,9 +120,29 @@ _EACH = Strategy(_plan_calls, _answer_case)
 
 
 def choose_strategy(reading: ParsedQuestion) -> Strategy:
-    """The strategy for a question."""
+    """The strategy for a question: where a detector could answer it, that comes before the usual one."""
+    usual = _choose_usual_strategy(reading)
+    return usual if reading.thing is None or reading.question.task != "answer" else _make_thing_strategy(usual)
+
+
+def _make_thing_strategy(usual: Strategy) -> Strategy:
+    """The strategy that asks the detector, and goes on as usual where there is none."""
+
+    def looks(case: QuestionContext) -> list[Wanted]:
+        return things.plan_calls(case) + (usual.looks(case) if things.find_reason(case) else [])
+
+    def answer(case: QuestionContext) -> Answer:
+        reason = things.find_reason(case)
+        return things.add_reason(usual.answer(case), reason) if reason else things.answer(case)
+
+    return Strategy(looks, answer)
+
+
+def _choose_usual_strategy(reading: ParsedQuestion) -> Strategy:
     if reading.question.task != "answer":
         return _EXPLAIN if reading.question.task == "explain" else _PREDICT
+    if reading.sound is not None:
+        return _SOUND
     if reading.wants == "interval":
         return _INTERVAL
     if reading.wants == "order":

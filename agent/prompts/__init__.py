@@ -5,6 +5,8 @@ from functools import cache
 from importlib.resources import files
 
 NAMES = ("system", "tools", "answer_open", "answer_choice", "explain", "predict")
+STRATEGY_PROMPTS = {"reflect": "plan", "program": "program"}
+"""The further prompts of the strategies that have one."""
 
 
 @cache
@@ -14,6 +16,7 @@ def read_prompt(name: str) -> str:
 
 
 @cache
-def compute_prompt_hash() -> str:
-    """A hash over all prompt files, 12 hex digits."""
-    return hashlib.sha256("\0".join(read_prompt(name) for name in NAMES).encode()).hexdigest()[:12]
+def compute_prompt_hash(strategy: str = "direct") -> str:
+    """A hash over all prompt files that a strategy uses, 12 hex digits."""
+    names = (*NAMES, STRATEGY_PROMPTS[strategy]) if strategy in STRATEGY_PROMPTS else NAMES
+    return hashlib.sha256("\0".join(read_prompt(name) for name in names).encode()).hexdigest()[:12]

@@ -11,6 +11,8 @@ from agent.rendering.boxes import GivenBox, as_fractions, is_fraction
 from agent.trajectory import Evidence, Result, Trajectory, number_evidence, restrict_to_video
 from tools.observation import Box, Finding, FrameRef
 
+UNREAD = "no tool brought these words"
+"""The note on a quote that is in no result: the policy has read it off a picture, or made it up."""
 _SOURCES = {"text": "screen text", "speech": "speech", "caption": "caption"}
 
 
@@ -147,7 +149,7 @@ def _list_doubts(claim: Claim, cited: Sequence[Result], is_quoted: bool, traject
     known = {result.call_id for result in trajectory.results}
     doubts = [f"cites {call_id}, which is no call" for call_id in claim.call_ids if call_id not in known]
     if claim.quote and not is_quoted:
-        doubts.append("no tool brought these words")
+        doubts.append(UNREAD)
     if not cited:
         doubts.append("nothing was looked at here")
     return doubts

@@ -8,16 +8,28 @@ words; the video sampler of no model or server is used. Text of the video can't 
 import base64
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from typing import Any, Literal
 
 from agent.policy import PolicyOptions
-from agent.prompts import read_prompt
+from agent.prompts import STRATEGY_PROMPTS, read_prompt
 from agent.rendering.answer_parser import LETTERS
-from agent.rendering.sanitize import escape_markup
-from agent.trajectory import Answer, Calls, Form, Move, Reply, Result, Step, ToolCall, Trajectory, VideoFacts
+from agent.rendering.sanitize import escape_markup, quote_said
+from agent.trajectory import (
+    Answer,
+    Calls,
+    ExampleRun,
+    Form,
+    Move,
+    Reply,
+    Result,
+    Step,
+    ToolCall,
+    Trajectory,
+    VideoFacts,
+)
 from tools.observation import FULL_FRAME, FrameRef
 from tools.sampling import format_seconds
 from tools.schema import ToolSpec
@@ -29,6 +41,11 @@ STOP_STRINGS = ("<tool_response>",)
 
 DAMAGED = "(this frame is damaged and can't be shown)"
 LEFT_OUT = "(shown before; left out to save room)"
+_NOTED = "(shown before; left out to save room; your thought when you had seen it: {})"
+_MOST_NOTE = 400
+"""Characters of a thought that takes the place of pictures: fewer tokens than one of them."""
+MOST_PICTURES = 128
+"""Pictures of one request where a run may see more than that, as of a film: as many as a run about a clip may see."""
 NO_EYES = "(a picture)"
 _SEVERAL = (
     "The question is about all of these videos. Every tool takes the number of the video that it looks at, as "
@@ -101,8 +118,11 @@ def render(
         sees_pictures: False for text-only models; each picture is then a word.
         max_result_characters: characters of one observation, where there is no room for all; None is no limit.
     """
-    to_drop = _count_to_drop(trajectory, options) if sees_pictures else 0
-    pen = _BlockRenderer(options, sees_pictures, to_drop, max_result_characters)
+    options = _limit_pictures(trajectory, options)
+    shown = sum(len(result.observation.frames) for result in trajectory.as_one.results)
+    to_drop = _count_to_drop(shown, options.max_pictures) if sees_pictures else 0
+    notes = _list_notes(trajectory, options.max_pictures) if to_drop else {}
+    pen = _BlockRenderer(options, sees_pictures, to_drop, max_result_characters, notes)
     if trajectory.question.is_verbatim:
         blocks = _join_texts([*pen.pictures(trajectory), Text(trajectory.question.text)])
         return Conversation((Message("user", blocks),), (), tuple(pen.dropped))
@@ -215,18 +235,43 @@ def _render_system(specs: Sequence[ToolSpec], form: Form) -> str:
     return read_prompt("system") + "\n\n" + read_prompt("tools").replace("{tools}", lines)
 
 
-def _count_to_drop(trajectory: Trajectory, options: PolicyOptions) -> int:
+def _limit_pictures(trajectory: Trajectory, options: PolicyOptions) -> PolicyOptions:
+    """The options, with a limit of pictures for runs that may see more than those about clips."""
+    most = trajectory.limits.max_frames
+    if options.max_pictures is not None or most is None or most <= MOST_PICTURES:
+        return options
+    return replace(options, max_pictures=MOST_PICTURES)
+
+
+def _list_notes(trajectory: Trajectory, max_pictures: int | None) -> dict[str, str]:
+    """What the model thought of each result when it had seen it, by the id of the call, as far as it thought.
+
+    A picture that was left out as soon as it came was never seen, and a later note would change what stood there.
+    """
+    notes: dict[str, str] = {}
+    shown = 0
+    for step, following in pairwise(trajectory.as_one.steps):
+        first = shown
+        shown += sum(len(result.observation.frames) for result in step.results)
+        dropped = _count_to_drop(shown, max_pictures)
+        for result in step.results:
+            if dropped <= first and following.turn.thought:
+                notes[result.call_id] = quote_said(following.turn.thought[:_MOST_NOTE])
+            first += len(result.observation.frames)
+    return notes
+
+
+def _count_to_drop(shown: int, max_pictures: int | None) -> int:
     """The number of oldest pictures to leave out: whole blocks of half the limit, so that it happens seldom.
 
     Each time costs the prefix cache everything behind the first picture that goes: over ten turns of 36 pictures and a
     limit of 16, prefilled tokens were 1.57 times the unique ones, and 2.28 with blocks of a quarter
     (`evals.perf.prefix_cache`).
     """
-    if options.max_pictures is None:
+    if max_pictures is None:
         return 0
-    shown = sum(len(result.observation.frames) for result in trajectory.as_one.results)
-    too_many = shown - options.max_pictures
-    block = max(1, options.max_pictures // 2)
+    too_many = shown - max_pictures
+    block = max(1, max_pictures // 2)
     return max(0, math.ceil(too_many / block) * block)
 
 
@@ -234,12 +279,18 @@ class _BlockRenderer:
     """Renders observations as blocks, and leaves out the oldest pictures."""
 
     def __init__(
-        self, options: PolicyOptions, sees_pictures: bool, to_drop: int, max_characters: int | None = None
+        self,
+        options: PolicyOptions,
+        sees_pictures: bool,
+        to_drop: int,
+        max_characters: int | None = None,
+        notes: Mapping[str, str] | None = None,
     ) -> None:
         self._options = options
         self._max_characters = max_characters
         self._sees_pictures = sees_pictures
         self._to_drop = to_drop
+        self._notes = dict(notes or {})
         self.dropped: list[FrameRef] = []
 
     def opening(self, trajectory: Trajectory, *, is_first: bool) -> tuple[Block, ...]:
@@ -270,23 +321,24 @@ class _BlockRenderer:
         yield Text(f"[{result.call_id}]{name}{of}\n{escape_markup(self._shortened(result.observation.text))}")
         is_known = result.repeat_of is not None and self._options.max_pictures is None
         for ref in () if is_known else result.observation.frames:
-            yield from self._frame(ref)
+            yield from self._frame(ref, result.call_id)
 
     def _shortened(self, text: str) -> str:
         if self._max_characters is None or len(text) <= self._max_characters:
             return text
         return text[: self._max_characters] + CUT_SHORT
 
-    def _frame(self, ref: FrameRef) -> Iterator[Block]:
+    def _frame(self, ref: FrameRef, call_id: str) -> Iterator[Block]:
         yield Text(f"\n{format_frame_label(fit_pixels(ref, self._options.max_frame_pixels))}:\n")
-        yield self._picture(ref)
+        yield self._picture(ref, call_id)
 
-    def _picture(self, ref: FrameRef) -> Block:
+    def _picture(self, ref: FrameRef, call_id: str = "") -> Block:
         if not self._sees_pictures:
             return Text(NO_EYES)
         if len(self.dropped) < self._to_drop:
             self.dropped.append(ref)
-            return Text(LEFT_OUT)
+            note = self._notes.pop(call_id, "")  # one for all pictures of a result, in the place of its first
+            return Text(_NOTED.format(note) if note else LEFT_OUT)
         return ImageBlock(fit_pixels(ref, self._options.max_frame_pixels))
 
 
@@ -309,24 +361,37 @@ def fit_pixels(ref: FrameRef, max_pixels: int) -> FrameRef:
 def _render_facts(trajectory: Trajectory) -> str:
     """The properties of the video, or of each, with what is else to be said of several."""
     lines = [_render_video(video, facts) for video, facts in trajectory.facts_by_number.items()]
-    return "\n".join(lines if len(lines) == 1 else [*lines, _SEVERAL])
+    lines += trajectory.question.folder_gaps[:1]
+    return "\n".join(lines if len(trajectory.facts_by_number) == 1 else [*lines, _SEVERAL])
 
 
 def _render_video(video: int | None, facts: VideoFacts) -> str:
     sound = "subtitles" if facts.has_subtitles else "a sound track" if facts.has_speech_track else "no sound"
     cut = " The file is cut off: the rest can't be seen." if facts.is_cut_off else ""
     name = "The video" if video is None else f"Video {video}"
-    return f"{name}: {facts.duration_seconds:.2f} s, {facts.width}x{facts.height} pixels, {sound}.{cut}"
+    part = f", from {facts.start_seconds:.2f} s on to {facts.duration_seconds:.2f} s" if facts.start_seconds else ""
+    created = f" By the file it was created at {facts.created_at}." if facts.created_at else ""
+    return f"{name}: {facts.length_seconds:.2f} s{part}, {facts.width}x{facts.height} pixels, {sound}.{created}{cut}"
 
 
 def _render_question(trajectory: Trajectory) -> str:
     question = trajectory.question
-    lines = [
+    lines = [*_render_examples(trajectory.examples)]
+    lines += [
         f"{question.task.capitalize() if question.task != 'answer' else 'Question'}: {escape_markup(question.text)}"
     ]
     lines += [f"{letter}. {escape_markup(option)}" for letter, option in zip(LETTERS, question.options, strict=False)]
     kind = question.task if question.task != "answer" else "answer_choice" if question.options else "answer_open"
-    return "\n".join(lines) + "\n\n" + read_prompt(kind)
+    way = [read_prompt(STRATEGY_PROMPTS[trajectory.strategy])] if trajectory.strategy in STRATEGY_PROMPTS else []
+    return "\n\n".join(["\n".join(lines), *way, read_prompt(kind)])
+
+
+def _render_examples(examples: Sequence[ExampleRun]) -> Iterator[str]:
+    for example in examples:
+        yield f"Example, about another video: {quote_said(example.question)}"
+        yield from (f"{letter}. {escape_markup(text)}" for letter, text in zip(LETTERS, example.options, strict=False))
+        looks = f", after {', '.join(map(escape_markup, example.looks))}" if example.looks else ""
+        yield f"It was answered rightly{looks}: {quote_said(example.answer)}\n"
 
 
 def _render_in_text(step: Step, pen: _BlockRenderer) -> list[Message]:

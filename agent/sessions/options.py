@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 if TYPE_CHECKING:
+    from agent.limits import QuestionBudget
     from agent.loop.modes import Mode
     from agent.sessions.open_videos import VideoKey
-    from agent.trajectory import Limits, Question
+    from agent.trajectory import Effort, ExampleRun, Limits, Question, Strategy, Vote
 
 
 Videos = str | Path | Sequence[str | Path]
-"""A video by its path, or several that one question is about, which are numbered from 1 in that order."""
+"""A video by its path, or several that one question is about, which are numbered from 1 in that order; or a folder, of
+which the videos are looked into that fit the question best."""
 
 
 class VideoOptions(TypedDict, total=False):
@@ -20,12 +22,16 @@ class VideoOptions(TypedDict, total=False):
 
     subtitles: str | Path | None
     """A file of subtitles (srt, vtt, ass); without it the video's own, or speech recognition."""
+    from_seconds: float | None
+    """Second at which the video begins for every tool, and keeps its times (`--from`)."""
     until_seconds: float | None
-    """Second at which the video ends for every tool: nothing later is looked at (`agent predict --at`)."""
+    """Second at which the video ends for every tool: nothing later is looked at (`--to`, `agent predict --at`)."""
     audio_track: int | None
     """Number of the sound track to hear, from 1."""
     picture_stream: int | None
     """Number of the stream of pictures to see, from 1."""
+    fps: float | None
+    """Pictures a second, where the video is a folder of them; 1 if left out."""
 
 
 class QuestionOptions(TypedDict, total=False):
@@ -41,6 +47,14 @@ class QuestionOptions(TypedDict, total=False):
     """Whether a model answers a second time from the evidence alone; True if left out."""
     samples: int
     """Number of runs, of which the majority answers; for language models."""
+    strategy: "Strategy"
+    """How a model goes about it: `direct`, `reflect`, `uncertain` or `program` (`agent.loop.strategies`)."""
+    vote: "Vote"
+    """What the vote of one of several runs weighs: `majority`, one each, or the `confidence` that it states."""
+    examples: str | Path | None
+    """Folder of saved runs that were right, of which a model is shown the most similar (`agent.loop.examples`)."""
+    effort: "Effort"
+    """How many turns and frames there may be where they are not given: `low`, `medium` or `high` (`agent.limits`)."""
     max_turns: int
     max_frames: int | None
     max_tokens: int | None
@@ -65,6 +79,22 @@ class AskedQuestion:
     mode: "Mode | None"
     verify: bool
     samples: int
+    strategy: "Strategy" = "direct"
+    vote: "Vote" = "majority"
+    examples: "tuple[ExampleRun, ...]" = ()
+    budget: "QuestionBudget | None" = None
+    """What `limits` come from: those of a clip, before the length of the video is known."""
+    folder: Path | None = None
+    """Folder that the videos are found in when the question runs; `question` and `keys` name it until then."""
+
+    def size_limits(self, duration_seconds: float) -> "Limits":
+        """The limits of the question once the length of its videos is known."""
+        return self.limits if self.budget is None else self.budget.for_length(duration_seconds)
+
+    @property
+    def effort(self) -> "Effort":
+        """The effort that the limits go by."""
+        return "medium" if self.budget is None else self.budget.effort
 
 
 def make_key(video: str | Path, options: "VideoOptions") -> "VideoKey":
@@ -75,9 +105,11 @@ def make_key(video: str | Path, options: "VideoOptions") -> "VideoKey":
     return VideoKey(
         Path(video),
         None if subtitles is None else Path(subtitles),
+        options.get("from_seconds"),
         options.get("until_seconds"),
         options.get("picture_stream"),
         options.get("audio_track"),
+        options.get("fps"),
     )
 
 
@@ -93,8 +125,11 @@ def read_options(video: Videos, text: str, options: AskOptions) -> AskedQuestion
         TypeError: an option that is none.
         ValueError: the question or an option is out of its range.
     """
+    from agent.limits import QuestionBudget
+    from agent.loop.examples import read_examples
     from agent.paths import escape_path
-    from agent.trajectory import Limits, Question
+    from agent.sessions.open_videos import VideoKey
+    from agent.trajectory import Question
 
     if unknown := options.keys() - AskOptions.__annotations__.keys():
         known = ", ".join(AskOptions.__annotations__)
@@ -111,6 +146,8 @@ def read_options(video: Videos, text: str, options: AskOptions) -> AskedQuestion
         tuple(options.get("options", ())),
         task=options.get("task", "answer"),
         until_seconds=options.get("until_seconds"),
+        from_seconds=options.get("from_seconds"),
+        fps=options.get("fps"),
         audio_track=options.get("audio_track"),
         picture_stream=options.get("picture_stream"),
         other_videos=tuple(others),
@@ -120,7 +157,35 @@ def read_options(video: Videos, text: str, options: AskOptions) -> AskedQuestion
     keys = tuple(make_key(path, options) for path in paths)
     given: dict[str, Any] = {name: value for name, value in options.items() if name.startswith("max_")}
     verify, samples = options.get("verify", True), options.get("samples", 1)
-    return AskedQuestion(question, Limits(**given), keys, options.get("mode"), verify, samples)
+    folder = keys[0].path if len(keys) == 1 and is_searched(keys[0].path, keys[0].fps) else None
+    if folder is not None and keys[0] != VideoKey(folder):
+        raise ValueError(
+            f"subtitles, a start, an end, a sound track or a stream can be chosen for one video only: {folder}"
+        )
+    budget = QuestionBudget(given, options.get("effort", "medium"))
+    return AskedQuestion(
+        question,
+        budget.for_length(),
+        keys,
+        options.get("mode"),
+        verify,
+        samples,
+        options.get("strategy", "direct"),
+        options.get("vote", "majority"),
+        () if (kept := options.get("examples")) is None else read_examples(Path(kept)),
+        budget,
+        folder,
+    )
+
+
+def is_searched(path: Path, fps: float | None) -> bool:
+    """Whether a path is a folder whose videos are searched, and neither a file nor a folder of pictures."""
+    from tools.index.library import find_videos
+    from tools.video.frame_folder import is_frame_folder
+
+    if fps is not None or not path.is_dir():
+        return False
+    return not is_frame_folder(path) or next(find_videos(path), None) is not None
 
 
 def check_subtitles(question: "Question", subtitles: str | Path | None) -> None:

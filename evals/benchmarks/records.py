@@ -13,6 +13,9 @@ from evals.inside import resolve_inside
 from tools.packaged_weights import make_install_command
 from tools.plain_data import loads_json
 
+_SHOWN = 120
+"""Most characters of a file's name in a message."""
+
 
 @dataclass(frozen=True)
 class RecordPlace:
@@ -23,7 +26,8 @@ class RecordPlace:
     """Number of the row or line in the file, from 1."""
 
     def __str__(self) -> str:
-        return f"{self.file}, row {self.row}"
+        # the name of a file may have one in it that a stranger wrote: on one line, and not too long
+        return f"{repr(self.file)[1:-1][:_SHOWN]}, row {self.row}"
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,20 @@ def random_frame(subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
     return _show_frame(float(times[random.Random(subject.question.id).randrange(len(times))]), desk)
 
 
+def drawn_frames(count: int, draw: int) -> Callable[[ControlSubject, ControlContext], PolicyInputs]:
+    """A control's function that shows `count` random frames, other ones for each number of the draw."""
+
+    def give(subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
+        times = desk.toolbox.video.timestamps
+        rng = random.Random(f"{subject.question.id}/{count}/{draw}")
+        chosen = sorted(float(times[place]) for place in rng.sample(range(len(times)), min(count, len(times))))
+        if desk.is_model:
+            return fix_looks(desk.toolbox, [frame_at(seconds) for seconds in chosen])
+        return PolicyInputs(desk.over(hold_frames(desk.toolbox.video, chosen)))
+
+    return give
+
+
 def top_frame(subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
     """Inputs with the frame that fits the words of the question and its options best, by the index."""
     return _show_frame(find_best_seconds(subject, desk.toolbox), desk)

@@ -16,6 +16,7 @@ class PicturesAndSpeech:
     def __init__(self, pictures: Toolbox, speech: Toolbox) -> None:
         self._pictures = pictures
         self._speech = speech
+        pictures.take_speech_of(speech)
 
     @property
     def video(self) -> VideoSource:

@@ -44,6 +44,17 @@ class ExampleSet:
         self._told = {one.example.question.id: one for one in told}
         self.asking = Asking(tuple(DatasetEntry(one.subject, one.source, one.example.cluster) for one in told))
 
+    def select(self, wanted: Sequence[str]) -> "ExampleSet":
+        """The set of some of the questions, in the order of this one.
+
+        Raises:
+            ValueError: a question is not there.
+        """
+        chosen = set(wanted)
+        if missing := chosen - self._told.keys():
+            raise ValueError(f"{self.name} has no question {min(missing)!r}: it is another set than the ids are of")
+        return ExampleSet(self.name, [one for name, one in self._told.items() if name in chosen], self.files)
+
     def findings(self) -> tuple[LintFinding, ...]:
         """Findings of the lint; for footage without a file only those about the questions."""
         name = self.files[0].name if self.files else self.name

@@ -18,6 +18,7 @@ from agent.outputs import check_writable, write_output
 from evals.command_line import end, quote_command, say
 from evals.datasets.registry import open_set
 from evals.report.breakdowns import breakdowns
+from evals.report.claims import claims_section
 from evals.report.confidence import abstention_section, calibration_section
 from evals.report.costs import cost_section
 from evals.report.differences import differences
@@ -72,6 +73,7 @@ def make_sections(runs: Sequence[StoredRun]) -> tuple[Section, ...]:
         calibration_section(runs),
         abstention_section(runs),
         evidence_section(runs),
+        claims_section(runs),
     )
     return tuple(section for section in found if section is not None)
 

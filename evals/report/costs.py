@@ -6,7 +6,7 @@ from agent.coverage import MOST_FRAME_SECONDS
 from evals.plots.chart import Axis, Dot, axis_over, colour, draw_chart, format_short
 from evals.report.section import NOT_MEASURED, Chart, ReportTable, Section
 from evals.report.stored_run import StoredRun
-from evals.statistics.breakdown import Cost, estimate_per_1000_tokens, summarise_costs
+from evals.statistics.breakdown import Cost, estimate_per_1000_tokens, estimate_per_dollar, summarise_costs
 from tools.observation_text import format_percent
 
 _DRAWN = ("frames", "tokens", "seconds", "US dollars")
@@ -23,8 +23,8 @@ def cost_section(runs: Sequence[StoredRun]) -> Section:
         "Per question, of all its samples. Up and to the left is better.",
         (*drawn, _table(runs, found), _coverage_table(runs)),
         (
-            "Seconds are those of turns and tools, indexing not included. Right per 1,000 tokens: sum of scores over "
-            f"sum of tokens. {NOT_MEASURED} was not measured, which is not zero.",
+            "Seconds are those of turns and tools, indexing not included. Right per 1,000 tokens and per dollar: sum "
+            f"of scores over sum of costs. {NOT_MEASURED} was not measured, which is not zero.",
         ),
     )
 
@@ -34,9 +34,10 @@ def _table(runs: Sequence[StoredRun], found: dict[int, dict[str, Cost]]) -> Repo
     rows = []
     for run in runs:
         cells = [_format_cost(found[run.number].get(name)) for name in names]
-        ratio = estimate_per_1000_tokens(run.rows)
-        rows.append((run.label, *cells, NOT_MEASURED if ratio is None else f"{ratio.mean:.3g}"))
-    return ReportTable(("run", *names, "right per 1,000 tokens"), tuple(rows), "Mean, median, 95th percentile, most")
+        ratios = (estimate_per_1000_tokens(run.rows), estimate_per_dollar(run.rows))
+        rows.append((run.label, *cells, *(NOT_MEASURED if one is None else f"{one.mean:.3g}" for one in ratios)))
+    header = ("run", *names, "right per 1,000 tokens", "right per dollar")
+    return ReportTable(header, tuple(rows), "Mean, median, 95th percentile, most")
 
 
 def _coverage_table(runs: Sequence[StoredRun]) -> ReportTable:

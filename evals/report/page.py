@@ -75,6 +75,8 @@ def terms_of(run: StoredRun) -> tuple[tuple[str, str], ...]:
         found.append(("version", f"videosleuth {last.versions.get('videosleuth', '?')}, {last.commit or 'no commit'}"))
         found.append(("when", f"{manifest.sessions[0].started} to {last.ended or 'not ended'}"))
         found.append(("command", last.command))
+    if manifest.weights:
+        found.append(("weights", ", ".join(f"{name} {digest[:12]}" for name, digest in manifest.weights.items())))
     found.append(("files", ", ".join(f"{name} {digest[:12]}" for name, digest in manifest.files.items()) or "none"))
     return tuple(found)
 

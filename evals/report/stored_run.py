@@ -18,6 +18,7 @@ from evals.example import Example
 from evals.runner.manifest import RunManifest
 from evals.runner.run_file import Key, key_of, read_placed_rows
 from evals.runner.run_folder import plan_control
+from evals.scoring.claims import check_answer
 from evals.scoring.scoring import Score, evidence_hit, evidence_iou, reduce_answer, score_answer, score_broken_off
 from evals.statistics.breakdown import BreakdownLine, summarise_rows
 from evals.statistics.row import ResultRow, row_of
@@ -41,6 +42,10 @@ class StoredResult:
     iou: float | None
     looked_at: tuple[float, float, float, float]
     """Shares of the video, 0..1: seen in frames, searched by picture, read for text, heard."""
+    claims: tuple[int, int, int]
+    """Number of the answer's claims by their evidence: on record, not on record, without any."""
+    times: tuple[int, int]
+    """Number of times that the answer names, and of those at which nothing was looked at."""
     offset: int
     """Offset of the line in the file, in bytes."""
 
@@ -160,7 +165,8 @@ class Scorer:
         is_told = not self._control and trajectory.facts.content_hash != ""
         if not is_told and asked.of not in self._lengths:  # another video was shown, or none could be opened
             row = replace(row, groups=tuple(group for group in row.groups if group[0] != "duration"))
-        seen = compute_coverage(trajectory)
+        seen, checked = compute_coverage(trajectory), check_answer(trajectory)
+        verdicts = [claim.verdict for claim in checked.claims]
         return StoredResult(
             row if row.question == asked.of else replace(row, question=asked.of),
             tuple(score.value for score in scores),
@@ -168,6 +174,8 @@ class Scorer:
             evidence_hit(example, trajectory.answer) if times_hold else None,
             evidence_iou(example, trajectory.answer) if times_hold else None,
             (seen.looked_share, seen.indexed_share, seen.read_share, seen.heard_share),
+            (verdicts.count("on record"), verdicts.count("not on record"), verdicts.count("no evidence")),
+            (len(checked.named_seconds), len(checked.invented_seconds)),
             offset,
         )
 

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from agent.policy import PolicyOptions
 from agent.prompts import compute_prompt_hash
-from agent.trajectory import Limits, Setup
+from agent.trajectory import ExampleRun, Limits, Setup
 from evals.datasets.dataset import DatasetEntry
 from tools.cache import write_atomically
 
@@ -81,8 +81,16 @@ class Terms:
     control: str | None = None
     mode: str | None = None
     """Mode in which the policy sees the video; None is the policy's default."""
+    strategy: str = "direct"
+    """How the policy goes about a question."""
     samples: int = 1
     """Samples that vote on each answer."""
+    vote: str = "majority"
+    """What the vote of one of several samples weighs."""
+    examples: str | None = None
+    """Hash of the examples that a model was shown the most similar of."""
+    effort: str = "medium"
+    """What turns and frames of longer videos went by, where they were not given."""
     verify: bool = True
     encoder: str | None = None
     wording: Literal["agent", "published"] = "agent"
@@ -120,6 +128,8 @@ class RunManifest:
     sessions: tuple[RunnerSession, ...] = ()
     judges: tuple[JudgeRecord, ...] = ()
     """Judges whose verdicts were asked for."""
+    weights: dict[str, str] = field(default_factory=dict)
+    """SHA-256 of a local model's files of weights by name; empty where a server or a package has them."""
     version: Literal[1] = 1
 
 
@@ -141,13 +151,19 @@ def make_terms(
         other: further fields of `Terms`.
     """
     asked = {name: value for name, value in asdict(options).items() if name not in _WITHOUT_EFFECT}
-    return Terms(benchmark, hash_questions(entries), policy, asked, limits, compute_prompt_hash(), **other)
+    prompt = compute_prompt_hash(other.get("strategy", "direct"))
+    return Terms(benchmark, hash_questions(entries), policy, asked, limits, prompt, **other)
 
 
 def hash_questions(entries: Sequence[DatasetEntry]) -> str:
     """Hash of questions, options and their order, 32 hexadecimal digits; which video files exist does not matter."""
     asked = repr([(e.id, e.question.text, e.question.options, e.cluster) for e in entries])
     return hashlib.blake2b(asked.encode(), digest_size=16).hexdigest()
+
+
+def hash_examples(examples: Sequence[ExampleRun]) -> str:
+    """Hash of examples in their order, 32 hexadecimal digits."""
+    return hashlib.blake2b(repr(examples).encode(), digest_size=16).hexdigest()
 
 
 def hash_files(files: Iterable[Path]) -> dict[str, str]:

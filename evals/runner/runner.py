@@ -12,11 +12,11 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.loop.ask import ask
+from agent.limits import QuestionBudget
+from agent.loop.ask import ask, measure_length
 from agent.loop.modes import Mode
-from agent.loop.self_consistency import MAX_ROUNDS
 from agent.policy import Policy
-from agent.trajectory import Limits, Stop, Trajectory, VideoFacts
+from agent.trajectory import ExampleRun, Limits, Stop, Strategy, Trajectory, VideoFacts, Vote
 from evals.controls.blind import no_video
 from evals.controls.control import AS_IT_IS, NO_VIDEO, Control, ControlledQuestion, PolicyInputs, open_view
 from evals.datasets.dataset import DatasetEntry
@@ -42,6 +42,11 @@ class RunSettings:
     verify: bool = True
     encoder: str | None = None
     """Encoder of the frame index; None takes the default one."""
+    strategy: Strategy = "direct"
+    vote: Vote = "majority"
+    examples: tuple[ExampleRun, ...] = ()
+    budget: QuestionBudget | None = None
+    """What the limits of a video longer than a clip come from; None has `limits` for all."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,10 @@ class NoVideo:
 
 
 def make_tasks(
-    asked: Sequence[ControlledQuestion], entries: Sequence[DatasetEntry], runs: int = 1, samples: int = 1
+    asked: Sequence[ControlledQuestion],
+    entries: Sequence[DatasetEntry],
+    runs: int = 1,
+    seeds_a_run: int = 1,
 ) -> tuple[Task, ...]:
     """The tasks of a run, ordered by video, so that each video is opened once.
 
@@ -85,9 +93,8 @@ def make_tasks(
         asked: the questions as they are asked.
         entries: all entries of the set, since a control may show the video of any of them.
         runs: runs of each question.
-        samples: samples that vote on each answer; they space the seeds of two runs.
+        seeds_a_run: seeds that one run of a question may use.
     """
-    seeds_a_run = 1 if samples == 1 else samples * MAX_ROUNDS
     by_id = {entry.id: entry for entry in entries}
     tasks = [
         Task(one, by_id[one.of], NoVideo() if one.video_of is None else by_id[one.video_of].source, number)
@@ -156,18 +163,23 @@ def _run_each(work: Callable[[Task], None], tasks: Sequence[Task], concurrency: 
 
 
 def _run_task(task: Task, settings: RunSettings, toolboxes: SharedToolboxes[Source]) -> Trajectory:
+    budget = settings.budget
     try:
         with toolboxes.use(task.shown) as toolbox, _open_view(task, settings, toolbox) as shown:
             trajectory = ask(
                 task.asked.question,
                 shown.tools,
                 settings.policy,
-                settings.limits,
+                settings.limits if budget is None else budget.for_length(measure_length(shown.tools)),
                 verify=settings.verify,
                 mode=shown.mode or settings.mode,
                 opening=shown.opening,
                 sample=task.first_sample,
                 samples=settings.samples,
+                strategy=settings.strategy,
+                vote=settings.vote,
+                examples=settings.examples,
+                effort="medium" if budget is None else budget.effort,
             )
     except CacheError:  # a full disk is the user's to mend, and every other question would meet it too
         raise

@@ -1,6 +1,6 @@
 """Accuracy by groups of questions, and costs a question.
 
-Correct answers per 1,000 tokens are sum of scores over sum of tokens, times 1,000: a ratio of sums, since the mean of
+Correct answers per 1,000 tokens, or per dollar, are sum of scores over sum of costs: a ratio of sums, since the mean of
 each question's ratio would be dominated by the few cheapest.
 """
 
@@ -104,12 +104,21 @@ def summarise_rows(label: str, rows: Sequence[ResultRow]) -> BreakdownLine:
 
 def estimate_per_1000_tokens(rows: Sequence[ResultRow]) -> BootstrapEstimate | None:
     """Correct answers per 1,000 tokens; None where nothing is scored, or tokens were not all measured or are all 0."""
-    scored = [(row.value, row.tokens, row.cluster) for row in rows if row.value is not None]
-    measured = [(value, tokens / 1000, cluster) for value, tokens, cluster in scored if tokens is not None]
-    if len(measured) < len(scored) or not any(tokens for _, tokens, _ in measured):
+    return _estimate_per(rows, lambda row: None if row.tokens is None else row.tokens / 1000)
+
+
+def estimate_per_dollar(rows: Sequence[ResultRow]) -> BootstrapEstimate | None:
+    """Correct answers per US dollar; None where nothing is scored, or prices were not all known or are all 0."""
+    return _estimate_per(rows, lambda row: row.cost_usd)
+
+
+def _estimate_per(rows: Sequence[ResultRow], cost: Callable[[ResultRow], float | None]) -> BootstrapEstimate | None:
+    scored = [(row.value, cost(row), row.cluster) for row in rows if row.value is not None]
+    measured = [(value, spent, cluster) for value, spent, cluster in scored if spent is not None]
+    if len(measured) < len(scored) or not any(spent for _, spent, _ in measured):
         return None
-    values, tokens, clusters = zip(*measured, strict=True)
-    return estimate_ratio(values, tokens, clusters)
+    values, spents, clusters = zip(*measured, strict=True)
+    return estimate_ratio(values, spents, clusters)
 
 
 def summarise_costs(rows: Sequence[ResultRow]) -> tuple[Cost, ...]:

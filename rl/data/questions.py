@@ -5,6 +5,7 @@
     drawn,level=1,count=64                 a set of composed videos, as `evals.run --data` takes it; or its folder
     composed,first=1,last=3,view=words     composed for every step, easy ones first; families=read+when takes some kinds
     video-r1,file=F.json,videos=FOLDER     published training sets: also llava-video, videokr, next-qa (folder=FOLDER)
+    built,folder=FOLDER                    what `rl.data.curation` kept of its candidates
 """
 
 import json
@@ -33,6 +34,7 @@ from evals.example import Example
 from evals.runner.run_file import Key
 from evals.runner.runner import RunSettings, Task, run_tasks
 from rl.data import published
+from rl.data.built import open_built
 from rl.data.curriculum import ComposedQuestions, ComposedTask, Curriculum, View
 from rl.data.game import Game, GameControl
 from rl.data.references import Need, TimedBox
@@ -273,6 +275,9 @@ def open_questions(data: str, count: int) -> TrainingQuestions:
     told = dict(part.partition("=")[::2] for part in parts)
     if name == "composed":
         return _open_composed(data, told, count)
+    if name == "built":
+        _check_known(data, told, ("folder",))
+        return SetQuestions(open_built(Path(told.get("folder", ""))))
     if name in _READERS:
         return SetQuestions(_open_published(name, data, told))
     return SetQuestions(open_composed(data))

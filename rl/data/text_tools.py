@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import create_model
 
-from agent.loop.modes import WordTools
+from agent.loop.modes import WordTools, choose_offered
 from agent.loop.several_videos import VideoTools
 from tools.schema import ToolSpec, describe
 from tools.toolbox import TOOL_NAMES, Toolbox
@@ -34,7 +34,7 @@ class Words(WordTools):
 def describe_tools(names: Sequence[str]) -> tuple[ToolSpec, ...]:
     """Specs of the named tools, in the order of the toolbox, without a video.
 
-    Where none is named, the specs of all tools with all their arguments.
+    Where none is named, the specs of all tools that a model is offered, with all their arguments.
 
     Raises:
         ValueError: there is no such tool.
@@ -42,7 +42,7 @@ def describe_tools(names: Sequence[str]) -> tuple[ToolSpec, ...]:
     if unknown := set(names) - set(TOOL_NAMES):
         raise ValueError(f"no tools {', '.join(sorted(unknown))}: there are {', '.join(TOOL_NAMES)}")
     every = [describe(_bind_tool(name)) for name in TOOL_NAMES]
-    return tuple(_narrow_spec(spec) for spec in every if spec.name in names) if names else tuple(every)
+    return tuple(_narrow_spec(spec) for spec in every if spec.name in names) if names else choose_offered(every)
 
 
 def _narrow_spec(spec: ToolSpec) -> ToolSpec:

@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -19,26 +18,17 @@ from evals.runner.run_file import read_stored
 from evals.score import SUBMISSION, read_run, write_submission
 from tests.drawn_clips import draw_clip
 from tests.evals.sets_drawn import write_script
-from tests.evals.test_benchmarks import LOADABLE, folder_of
+from tests.evals.test_benchmarks import LOADABLE, PARQUET, folder_of, needs_parquet
 
 SECONDS = 12.0
-TWELVE = [
-    "video-mme-subtitles",
-    "mvbench",
-    "longvideobench",
-    "mlvu",
-    "lvbench",
-    "next-gqa",
-    "egoschema",
-    "video-mmmu",
-    "mmvu",
-    "video-holmes",
-    "cg-bench-subtitles",
-    "charades-sta",
-    "activitynet-2",
+ONE_OF_EACH = [
+    *("video-mme-subtitles", "mvbench", "longvideobench", "mlvu", "lvbench", "next-gqa", "egoschema", "video-mmmu"),
+    *("video-holmes", "cg-bench-subtitles", "charades-sta", "activitynet-2", "video-mme-v2", "tvbench", "intent-qa"),
+    *("longvideo-reason", "scivideobench", "videomathqa", "vrbench", "hourvideo", "minerva", "perception-test"),
+    *("tempcompass", "videokr-eval", "vcr-bench", "video-reason-bench", "clevrer", "longvidsearch", "activitynet-qa"),
+    *("mmvu", "next-oe", "v-star-what", "v-star-when", "lv-haystack", "ego4d-nlq"),
 ]
-PARQUET = ("video-mme", "video-mmmu")
-needs_parquet = pytest.mark.skipif(find_spec("pyarrow") is None, reason='needs pip install "videosleuth[evals]"')
+"""A name of each published set."""
 
 
 def picture(seconds: float) -> np.ndarray:
@@ -99,8 +89,8 @@ def test_every_benchmark_is_played_scored_by_every_profile_and_handed_in(name: s
 
 
 @pytest.mark.weights
-@pytest.mark.parametrize("name", [pytest.param(n, marks=needs_parquet) if n.startswith(PARQUET) else n for n in TWELVE])
-def test_lite_plays_each_of_the_twelve(name: str, clip: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [pytest.param(n, marks=needs_parquet) if n in PARQUET else n for n in ONE_OF_EACH])
+def test_lite_plays_each_set(name: str, clip: Path, tmp_path: Path) -> None:
     for package in ("rapidocr", "wordllama"):
         pytest.importorskip(package, reason="needs videosleuth[lite]")
     data = furnished(name, tmp_path, clip)

@@ -9,12 +9,13 @@ from agent.policies.scripted import ScriptedPolicy
 from agent.trajectory import Answer, Calls, Evidence, Link, Prediction, ToolCall, Turn
 from evals.diff import compare_runs
 from evals.diff import main as diff
-from evals.judge import VERDICTS, judge_run, read_labels, render_verdicts, write_answer
+from evals.judge import VERDICTS, judge_run, read_labels, render_verdicts
 from evals.judge import main as judge
 from evals.run import RunConfig, main
 from evals.runner.manifest import read_manifest
 from evals.scoring.judge.judge import AnswerJudge
 from evals.scoring.judge.rubrics import compute_rubrics_version
+from evals.scoring.judge.wording import write_answer
 from evals.statistics.agreement import compute_kappa
 from tests.evals.sets_drawn import row, write_script, write_set
 

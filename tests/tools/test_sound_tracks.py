@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -94,6 +95,7 @@ class Hearing:
     def __init__(self, lines: dict[int, tuple[SpeechLine, ...]]) -> None:
         self._lines = lines
         self.heard: list[int] = []
+        self.windows: list[tuple[float, float]] = []
 
     def hear(
         self,
@@ -105,6 +107,7 @@ class Hearing:
     ) -> Transcript:
         number = (track or list_sound_tracks(video.path)[0]).number
         self.heard.append(number)
+        self.windows.append(window)
         return Transcript(self._lines.get(number, ()))
 
 
@@ -191,3 +194,28 @@ def test_sound_that_does_not_decode_is_told(tmp_path: Path) -> None:
         sound = TrackReader(video)
         assert sum(len(block) for _, block in sound.blocks()) > 0
     assert sound.damaged_seconds > 0.5
+
+
+@pytest.mark.parametrize(
+    ("cues", "windows", "texts"),
+    [
+        (
+            [(0, "The heron waits until noon, and the mill turns.")],
+            [],
+            ["The heron waits until noon, and the mill turns."],
+        ),
+        ([(0, "[Music]")], [(0.0, math.inf)], ["[Music]", SAID.text]),
+        ([(0, "O")], [(0.0, math.inf)], ["O", SAID.text]),
+    ],
+)
+def test_what_subtitles_leave_out_is_heard(
+    three: Path, tmp_path: Path, cues: list[tuple[int, str]], windows: list[tuple[float, float]], texts: list[str]
+) -> None:
+    subtitles = tmp_path / "a.srt"
+    subtitles.write_text("".join(f"1\n00:00:0{at},000 --> 00:00:0{at},900\n{text}\n\n" for at, text in cues))
+    hearing = Hearing({1: (SAID,)})
+    given: Any = {"subtitles": subtitles, "cache": tmp_path / "cache", "recogniser": hearing}
+    with closing(ToolResources(Video(three), HashingEncoder(), **given)) as parts:
+        assert [line.text for line in parts.find_speech().lines] == texts
+        assert parts.needs_recognition is bool(windows)
+    assert hearing.windows == windows

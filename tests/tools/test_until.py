@@ -25,6 +25,7 @@ UNTIL = 3.95
 CALLS = {
     "overview": {"count": 8},
     "select_frames": {"start": 0.0, "stop": 99.0, "count": 32},
+    "search": {"query": "green", "count": 8},
     "search_frames": {"query": "blue", "count": 8},
     "zoom": {"seconds": 0.0, "box": [0.0, 0.0, 0.5, 0.5]},
     "caption": {"focus": "blue"},
@@ -32,9 +33,12 @@ CALLS = {
     "search_text": {"query": "gate"},
     "read_speech": {},
     "search_speech": {"query": "bags"},
+    "list_sounds": {},
     "list_shots": {},
     "find_changes": {"count": 32},
 }
+READERS = ("caption", "read_text", "search_text", "search")
+"""Tools that need a reader of screen text, or find more with one."""
 needs_ocr = pytest.mark.skipif(not packaged_weights.is_installed("rapidocr"), reason="needs videosleuth[ocr]")
 
 
@@ -57,7 +61,7 @@ def toolbox(folder: Path) -> Iterator[Toolbox]:
     with opened(folder, None) as whole:  # what is kept of the whole video must not be found
         whole.index.wait_tiled()
         for name, arguments in CALLS.items():
-            if name not in ("caption", "read_text", "search_text") or packaged_weights.is_installed("rapidocr"):
+            if name not in READERS or packaged_weights.is_installed("rapidocr"):
                 whole.call(name, arguments)
     with opened(folder, UNTIL) as cut:
         cut.index.wait_tiled()
@@ -85,7 +89,7 @@ def test_every_tool_has_a_call_here() -> None:
     assert set(CALLS) == set(TOOL_NAMES)
 
 
-@pytest.mark.parametrize("name", [n for n in TOOL_NAMES if n not in ("caption", "read_text", "search_text")])
+@pytest.mark.parametrize("name", [n for n in TOOL_NAMES if n not in READERS])
 def test_no_tool_brings_anything_from_later(toolbox: Toolbox, name: str) -> None:
     seen = toolbox.call(name, CALLS[name])
     assert all(t <= UNTIL for t in times(seen))
@@ -95,7 +99,7 @@ def test_no_tool_brings_anything_from_later(toolbox: Toolbox, name: str) -> None
 
 
 @needs_ocr
-@pytest.mark.parametrize("name", ["caption", "read_text", "search_text"])
+@pytest.mark.parametrize("name", READERS)
 def test_no_reader_of_pictures_brings_anything_from_later(toolbox: Toolbox, name: str) -> None:
     seen = toolbox.call(name, CALLS[name])
     assert all(t <= UNTIL for t in times(seen))
@@ -124,7 +128,7 @@ def test_a_line_still_being_said_at_the_end_is_left_out(folder: Path) -> None:
 
 
 def test_for_any_end_nothing_is_later(folder: Path) -> None:
-    cheap = [n for n in TOOL_NAMES if n not in ("caption", "read_text", "search_text")]
+    cheap = [n for n in TOOL_NAMES if n not in READERS]
     for until in np.random.default_rng(3).uniform(0.05, 6.0, 5).tolist():
         with opened(folder, until) as toolbox:
             toolbox.index.wait_tiled()

@@ -55,9 +55,12 @@ class MatchedMoment:
 class FrameIndex:
     """Embeddings of the frames indexed so far, and the search in them; one thread may add while others search."""
 
-    def __init__(self, encoder_name: str, dim: int, tiles: int, duration_seconds: float) -> None:
+    def __init__(
+        self, encoder_name: str, dim: int, tiles: int, duration_seconds: float, first_second: float = 0.0
+    ) -> None:
         self.encoder_name = encoder_name
         self._duration_seconds = duration_seconds
+        self._first_second = first_second
         self._lock = threading.Lock()
         self._dim, self._tile_count = dim, tiles
         self.clear()
@@ -74,10 +77,11 @@ class FrameIndex:
         with self._lock:
             if self._is_complete:
                 return 1.0
-            return min(1.0, self._find_reached_seconds() / self._duration_seconds) if self._duration_seconds else 0.0
+            length = self._duration_seconds - self._first_second
+            return min(1.0, (self._find_reached_seconds() - self._first_second) / length) if length else 0.0
 
     def _find_reached_seconds(self) -> float:
-        return float(self._full.seconds[-1]) if len(self._full.seconds) else 0.0
+        return float(self._full.seconds[-1]) if len(self._full.seconds) else self._first_second
 
     @property
     def rows(self) -> int:
@@ -161,6 +165,17 @@ class FrameIndex:
         """Own times of embedded frames in seconds, (n,) float64."""
         with self._lock:
             return self._full.seconds[np.searchsorted(self._full.rows, rows)]
+
+    def find_vectors(self, seconds: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Vectors of the whole pictures on screen at some times, (n, D); zeros where nothing is indexed yet."""
+        with self._lock:
+            found = np.zeros((len(seconds), self._dim), np.float32)
+            reached = self._duration_seconds if self._is_complete else self._find_reached_seconds()
+            for number, time in enumerate(seconds):
+                sample = int(np.searchsorted(self._full.seconds, time, side="right")) - 1
+                if len(self._full.seconds) and time <= reached:
+                    found[number] = self._full.table.rows(int(self._full.rows[max(0, sample)]), 1)[0]
+            return found
 
     def compute_tiled_share(self, start_seconds: float, stop_seconds: float) -> float:
         """Share of the frames embedded so far in [start, stop) that have their tiles, 0..1; 1 where none will."""

@@ -96,10 +96,11 @@ _SAME_LINE = 0.7
 
 
 class _StoredText(TypedDict):
-    """Screen text of a video in its cache: readings, glances, strokes and refined ends."""
+    """Screen text of a video in its cache: readings of frames and of their parts, glances, strokes, refined ends."""
 
     version: list[int | str]
     frames: tuple[tuple[float, tuple[TextLine, ...]], ...]
+    parts: tuple[tuple[tuple[float, Box], tuple[TextLine, ...]], ...]
     glances: tuple[tuple[float, bool], ...]
     strokes: tuple[tuple[float, int], ...]
     prepared: bool
@@ -153,6 +154,7 @@ class ScreenText:
         self._cache = cache
         self._lock = threading.Lock()
         self._known: dict[float, tuple[TextLine, ...]] | None = None
+        self._parts: dict[tuple[float, Box], tuple[TextLine, ...]] = {}
         self._glances: dict[float, bool] = {}
         self._strokes: dict[float, int] = {}
         self._is_prepared = False
@@ -176,7 +178,9 @@ class ScreenText:
                 raise ToolError(f"the text at {frame.seconds:.2f} s could not be read in the time that was left")
             lines = read[frame.seconds]
         else:
-            lines = self._reader().read(np.ascontiguousarray(crop(frame.pixels, box)))
+            lines = self._read_part(frame.seconds, box, lambda: frame)
+            with self._lock:
+                self._save()
         return tuple(
             Finding(
                 "text", frame.seconds, stop_seconds, x.text, round(x.score, 3), to_outer_box(x.box, box), doubt=x.doubt
@@ -221,15 +225,18 @@ class ScreenText:
 
     def prepare(self) -> None:
         """Reads the text of the whole video, which may take longer than the video: later calls find all of it."""
-        times = [
-            look.seconds for look in self._choose_pictures(0.0, self._video.info.duration_seconds, 1, is_prepared=False)
-        ]
+        times = [look.seconds for look in self._choose_pictures(*self._bounds, 1, is_prepared=False)]
         with self._lock:
             self._load()
             glances = self._glance_at(times)
             self._read_all([t for t, has_text in glances.items() if has_text], {})
             self._is_prepared = True
             self._save()
+
+    @property
+    def _bounds(self) -> tuple[float, float]:
+        """Seconds at which the video begins and ends."""
+        return self._video.info.start_seconds, self._video.info.duration_seconds
 
     @property
     def is_prepared(self) -> bool:
@@ -247,7 +254,7 @@ class ScreenText:
         read ahead, a picture may have come on screen before the window.
         """
         if is_prepared:
-            looks = self._choose_pictures(0.0, self._video.info.duration_seconds, max_frames, is_prepared=False)
+            looks = self._choose_pictures(*self._bounds, max_frames, is_prepared=False)
             return [look for look in looks if look.seconds < stop_seconds and look.stop_seconds > start_seconds]
         samples = self._samples.select(start_seconds, stop_seconds)
         times = samples.seconds[select_distinct_frames(samples.thumbs, _THUMB_CHANGE)].tolist()
@@ -258,7 +265,7 @@ class ScreenText:
         """Pictures where the index has not come: one a sample, or `most` keyframes, which are cheap to decode."""
         if reached_seconds >= stop_seconds:
             return []
-        apart = 1 / choose_fps(self._video.info.duration_seconds)
+        apart = 1 / choose_fps(self._video.info.length_seconds)
         every = np.arange(reached_seconds, stop_seconds, apart)
         if len(every) > most:
             keys = self._video.keyframe_seconds
@@ -308,11 +315,9 @@ class ScreenText:
             self._load()
             if (ends := self._refined.get(key)) is not None:
                 return replace(span, start_seconds=ends[0], stop_seconds=ends[1])
-        reader = self._reader()
 
         def is_read(seconds: float, part: Box) -> bool:
-            frame = next(self._video.read([seconds]), None)
-            lines = reader.read(np.ascontiguousarray(crop(frame.pixels, part))) if frame is not None else ()
+            lines = self._read_part(seconds, part, lambda: next(self._video.read([seconds]), None))
             return any(_measure_likeness(line.text, span.text) >= _SAME_LINE for line in lines)
 
         start, stop = span.start_seconds, span.stop_seconds
@@ -331,6 +336,18 @@ class ScreenText:
                 self._refined[key] = (start, max(stop, start))
                 self._save()
         return replace(span, start_seconds=start, stop_seconds=max(stop, start))
+
+    def _read_part(self, seconds: float, box: Box, find_frame: Callable[[], Frame | None]) -> tuple[TextLine, ...]:
+        """The lines in a part of a frame, read once; `find_frame` gives the frame where it was not yet."""
+        with self._lock:
+            self._load()
+            if (known := self._parts.get((seconds, box))) is not None:
+                return known
+        frame = find_frame()
+        lines = self._reader().read(np.ascontiguousarray(crop(frame.pixels, box))) if frame is not None else ()
+        with self._lock:
+            self._parts[seconds, box] = lines
+        return lines
 
     def _find_end(self, box: Box, since: float, until: float) -> float:
         """Time until which the text read in a box at `since` is seen to stay; `until` if no picture shows that it went.
@@ -452,9 +469,10 @@ class ScreenText:
             known = load_kept(self._path, _KEPT)
             if known is None or known["version"] != _get_version():
                 known = _StoredText(
-                    version=_get_version(), frames=(), glances=(), strokes=(), prepared=False, refined=()
+                    version=_get_version(), frames=(), parts=(), glances=(), strokes=(), prepared=False, refined=()
                 )
             self._known = dict(known["frames"])
+            self._parts = dict(known["parts"])
             self._glances = dict(known["glances"])
             self._strokes = dict(known["strokes"])
             self._is_prepared = known["prepared"]
@@ -463,10 +481,11 @@ class ScreenText:
 
     def _save(self) -> None:
         rows = [[seconds, [asdict(line) for line in lines]] for seconds, lines in sorted(self._load().items())]
+        parts = [[key, [asdict(line) for line in lines]] for key, lines in self._parts.items()]
         glances, refined = sorted(self._glances.items()), list(self._refined.items())
         strokes_seen = sorted(self._strokes.items())
         marks = {"glances": glances, "strokes": strokes_seen, "prepared": self._is_prepared, "refined": refined}
-        keep(self._path, {"version": _get_version(), "frames": rows, **marks})
+        keep(self._path, {"version": _get_version(), "frames": rows, "parts": parts, **marks})
 
     @property
     def _path(self) -> Path:

@@ -1,10 +1,12 @@
-"""The user's defaults, in one small TOML file: who plays, what indexes frames, what hears speech.
+"""The user's defaults, in one small TOML file: who plays, who describes, what indexes frames, what hears speech.
 
     policy = "transformers:Qwen/Qwen3-VL-4B-Instruct"
+    captioner = "http:qwen3-vl:4b@ollama"
     encoder = "open_clip:ViT-B-16-SigLIP2-256"
     whisper = "Systran/faster-whisper-small"
 
-`agent pull` and `agent policy` write these lines and leave the others; the table [serve] is for `agent serve`.
+`agent pull` and `agent policy` write these lines and leave the others; the table [serve] is for `agent serve`, and
+[tools] names tools of the user's own.
 """
 
 import json
@@ -18,11 +20,12 @@ from tools.plain_data import loads_toml
 
 CONFIG_VARIABLE = "VIDEOSLEUTH_CONFIG"
 """Environment variable that names the file, in place of the one in the user's configuration folder."""
-DEFAULTS = ("encoder", "policy", "whisper")
+DEFAULTS = ("captioner", "encoder", "policy", "whisper")
+_TABLES = ("serve", "tools")
 _LARGEST_CONFIG_BYTES = 2**20
 """Settings take a few hundred bytes."""
 
-DefaultName = Literal["encoder", "policy", "whisper"]
+DefaultName = Literal["captioner", "encoder", "policy", "whisper"]
 
 
 def find_config_file(environment: Mapping[str, str] = os.environ) -> Path:
@@ -48,10 +51,10 @@ def read_config(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} can't be read: {error.strerror}") from error
     except ValueError as error:
         raise ValueError(f"{path} is no TOML of settings: {error}") from error
-    unknown = data.keys() - {"serve", *DEFAULTS}
-    if unknown or not isinstance(data.get("serve", {}), dict):
+    unknown = data.keys() - {*_TABLES, *DEFAULTS}
+    if unknown or not all(isinstance(data.get(table, {}), dict) for table in _TABLES):
         raise ValueError(
-            f"{path}: need a table [serve] and above it {', '.join(DEFAULTS)}, got "
+            f"{path}: need tables [serve] and [tools] and above them {', '.join(DEFAULTS)}, got "
             f"{', '.join(sorted(unknown)) or 'no table'}"
         )
     for name in DEFAULTS:

@@ -78,6 +78,8 @@ class Hearing:
         start_seconds: float,
         stop_seconds: float,
         on_progress: Callable[[float, float], None] | None = None,
+        *,
+        is_whole: bool = False,
     ) -> None:
         """Hears what was not heard yet of the parts of a window, until the time is up.
 
@@ -86,6 +88,7 @@ class Hearing:
             start_seconds: start of the window.
             stop_seconds: end of the window, not included.
             on_progress: called with the seconds heard and the seconds to hear.
+            is_whole: whether a part that was begun is heard to its end, as lines that overlap want.
         """
         wanted = [number for number in self._parts(start_seconds, stop_seconds) if self._find_left(number) is not None]
         if not wanted:
@@ -95,7 +98,7 @@ class Hearing:
             with acquire_in_time(self._lock) as is_held:
                 if is_held:
                     self.spans = self._kept()  # another thread may have heard it meanwhile
-                    self._hear(listen, wanted, on_progress)
+                    self._hear(listen, wanted, on_progress, is_whole)
 
         run_in_time([work], grace_seconds=0.0)
 
@@ -128,7 +131,13 @@ class Hearing:
         last = min(self._last, int(max(0.0, stop_seconds) // PART_SECONDS))
         return range(first, last + 1)
 
-    def _hear(self, listen: Listen, numbers: Sequence[int], on_progress: Callable[[float, float], None] | None) -> None:
+    def _hear(
+        self,
+        listen: Listen,
+        numbers: Sequence[int],
+        on_progress: Callable[[float, float], None] | None,
+        is_whole: bool,
+    ) -> None:
         sound = TrackReader(self._video, self._track)
         left = {number: span for number in numbers if (span := self._find_left(number)) is not None}
         blocks = sound.read_spans(list(left.values()))
@@ -142,7 +151,7 @@ class Hearing:
             reached = last
             for line in listen(samples, max(first, begin)):
                 lines.append(line)
-                if is_time_up():
+                if is_time_up() and not is_whole:
                     reached = min(last, line.stop_seconds)
                     break
             # what is damaged is counted once, although the seconds around a cut are read for both parts

@@ -5,6 +5,7 @@ moved so that second 0 is the first frame shown. A file's lines are taken as the
 down whole, so of a video that was opened up to a time only the lines that have ended by then count.
 """
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,15 @@ _UNTOLD_SECONDS = 5.0
 """Time for which a line stays, at most, whose stream does not say it."""
 _PICTURE_CODECS = frozenset({"hdmv_pgs_subtitle", "dvd_subtitle", "dvb_subtitle", "xsub"})
 """FFmpeg's names of codecs that are pictures of text."""
+
+
+_LEAST_LETTERS_A_MINUTE = 40
+"""Letters a minute below which subtitles are not all that is said: about ten words, of the hundred that people say."""
+_UNTOLD_STRETCH_SECONDS = 120.0
+"""Seconds without a subtitle from which it is not known whether anything is said: films are seldom silent as long."""
+_SOUND = re.compile(r"\[[^\[\]]*\]|\([^()]*\)|\*[^*]*\*")
+"""Description of a sound, as `[Music]`."""
+_LETTER = re.compile(r"[^\W_]")
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,25 @@ class Subtitles:
     is_whole: bool = True
     """False where only what is said in a foreign language was written down ("forced" subtitles)."""
 
+    def find_untold(self, start_seconds: float, stop_seconds: float) -> tuple[tuple[float, float], ...]:
+        """The stretches of a window, (start, stop) in seconds, in which something may be said that nobody wrote down.
+
+        That is all of it where subtitles are forced, or of so few letters that they can't be all that is said, as
+        where they tell of sounds or signs alone; else each long stretch without any.
+        """
+        inside = [x for x in self.lines if x.start_seconds < stop_seconds and x.stop_seconds > start_seconds]
+        letters = [(line, len(_LETTER.findall(_SOUND.sub(" ", line.text)))) for line in inside]
+        told = sum(count for _, count in letters)
+        if not self.is_whole or told * 60 < _LEAST_LETTERS_A_MINUTE * (stop_seconds - start_seconds):
+            return ((start_seconds, math.inf),)  # sound may go on behind the last picture
+        untold: list[tuple[float, float]] = []
+        reached = start_seconds
+        for start, stop in [*((x.start_seconds, x.stop_seconds) for x, n in letters if n), (stop_seconds,) * 2]:
+            if start - reached >= _UNTOLD_STRETCH_SECONDS:
+                untold.append((reached, start))
+            reached = max(reached, stop)
+        return tuple(untold)
+
 
 def read_subtitles(path: str | Path) -> tuple[SpeechLine, ...]:
     """Reads the lines of an .srt, .vtt, .ass or .ssa file in time order; raises as `read_subtitle_file` does."""
@@ -102,7 +131,7 @@ def read_subtitle_file(path: str | Path) -> Subtitles:
     lines, gaps = _make_lines(_parse_cues(decoded.text, path), "subtitle file", decoded.doubt)
     if not lines:
         raise ValueError(f"{path} holds no subtitle line: is it really .srt, .vtt, .ass or .ssa?")
-    return Subtitles(tuple(lines), gaps)
+    return Subtitles(tuple(lines), gaps, is_whole="forced" not in path.name.casefold().split("."))
 
 
 def find_subtitles_beside(video: Path) -> tuple[Path, ...]:

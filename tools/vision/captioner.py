@@ -1,4 +1,4 @@
-"""Captions of a window, as findings and one sentence; a vision-language model can take the place of `Captioner`.
+"""Captions of a window, as findings and one sentence; what a vision-language model in its place has to be able to do.
 
 The packaged captioner is put together from small parts, each left out where it is not installed: named colours, screen
 text, and ImageNet labels of frames and tiles. The labels are data with a doubt and no words of the description: of 21
@@ -12,12 +12,13 @@ two to four faces where two are, and one in every tenth picture without any.
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.observation import FULL_FRAME, Box, Finding, MissingPartError
+from tools.observation import FULL_FRAME, Box, Finding, FrameRef, MissingPartError, Usage
 from tools.sampling import crop, grid
 from tools.vision.colour_focus import find_asked_colours, fit_asked_colours
 from tools.vision.colours import measure_colour_shares
@@ -42,11 +43,57 @@ _MOST_COLOURS = 4
 _MOST_LINES_QUOTED = 4
 
 
+@runtime_checkable
 class Captioner(Protocol):
     """A captioner: describes the frames of one window."""
 
     def describe(self, frames: "Sequence[Frame]", focus: str = "") -> tuple[Finding, ...]:
         """Findings (caption, label, colour, text) of frames in time order; `focus` is what is asked, in words."""
+
+
+@dataclass(frozen=True)
+class WindowWords:
+    """A model's words about a window, and what they cost."""
+
+    text: str
+    usage: Usage
+    frames: int
+    """Number of frames that the model was shown."""
+
+
+@runtime_checkable
+class CaptionModel(Protocol):
+    """A vision-language model that describes windows, and answers questions about them."""
+
+    @property
+    def spec(self) -> str:
+        """Spec of the model, which every observation with its words names."""
+
+    @property
+    def identity(self) -> str:
+        """Hash of the model, its settings and its prompts: captions of one identity are never taken for another's."""
+
+    def look_at(
+        self,
+        window: tuple[float, float],
+        frames: Sequence[FrameRef],
+        picture: Callable[[FrameRef], bytes | None],
+        *,
+        question: str = "",
+        focus: str = "",
+    ) -> WindowWords:
+        """The model's description of a window, or its answer to a question about it.
+
+        Args:
+            window: (start, stop) in seconds.
+            frames: frames of it, in order of time.
+            picture: gives the JPEG of a frame.
+            question: what to answer; a description is asked for where it is empty.
+            focus: what a description pays attention to.
+
+        Raises:
+            ToolError: the model can't be asked, refuses, or says nothing.
+        """
 
 
 class Labeller(Protocol):

@@ -31,6 +31,8 @@ class AgUiEvents:
             case "run_started":
                 yield from self._start()
                 yield _make_custom("video", event["facts"])
+                if others := event.get("other_facts"):
+                    yield _make_custom("other_videos", others)
             case "turn_taken":
                 yield from self._end_step()
                 self._step = f"turn {event['turn']}"

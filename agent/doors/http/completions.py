@@ -19,10 +19,9 @@ from agent.doors.http.conversation import read_chat
 from agent.doors.http.errors import RequestRefusedError
 from agent.doors.http.job import ServerJob
 from agent.doors.http.schemas import ChatRequest
-from agent.doors.http.services import Services, ask, find_failure, get_services
+from agent.doors.http.services import MODEL, Services, ask, find_failure, get_services, read_model
 from agent.events import format_preparation
 
-MODEL = "video-sleuth"
 _FIRST_SECONDS = 5.0
 """How long a stream waits for the first event, so that a video that can't be read is an error and not a stream."""
 _LIMITS = frozenset({"turn limit", "frame limit", "token limit", "time limit", "cost limit"})
@@ -33,36 +32,36 @@ router = APIRouter(tags=["chat"])
 
 
 @router.get("/v1/models")
-async def list_models() -> dict[str, Any]:
-    """Models that may be asked: one, whatever policy plays behind it."""
-    return {"object": "list", "data": [_describe_model()]}
+async def list_models(request: Request) -> dict[str, Any]:
+    """Models that may be asked: the server's policy, and the further ones that it has."""
+    policies = ("", *get_services(request).settings.policies)
+    return {"object": "list", "data": [_describe_model(policy) for policy in policies]}
 
 
-@router.get("/v1/models/{model}")
-async def get_model(model: str) -> dict[str, Any]:
-    """The model of that name, if it is the one that is served.
+@router.get("/v1/models/{model:path}")
+async def get_model(request: Request, model: str) -> dict[str, Any]:
+    """The model of that name, if it is one that is served.
 
     Raises:
         RequestRefusedError: it is not.
     """
-    _check_model(model)
-    return _describe_model()
+    return _describe_model(read_model(get_services(request).settings, model))
 
 
 @router.post("/v1/chat/completions", response_model=None)
 async def complete_chat(request: Request, chat: Annotated[ChatRequest, Body()]) -> Response:
-    """Answers the last question of a chat about the video that was sent last.
+    """Answers the last question of a chat about the video, or the videos, of the message that sent one last.
 
     Raises:
         RequestRefusedError: there is no such model, no question, or no video that can be had.
     """
-    _check_model(chat.model)
     if chat.n not in (None, 1):
         raise RequestRefusedError(400, "one answer is given at a time: leave n out", "n")
     services = get_services(request)
+    read_model(services.settings, chat.model)
     asked = await asyncio.to_thread(read_chat, chat.messages, services.sources)
-    after = services.jobs.find_answered(asked.video.path, *asked.before) if asked.before is not None else None
-    job = await ask(request, asked.video, asked.text, chat.video_sleuth, after)
+    after = services.jobs.find_answered(asked.videos, *asked.before) if asked.before is not None else None
+    job = await ask(request, asked.videos, asked.text, chat.video_sleuth, after, model=chat.model)
     chat_id, created = f"chatcmpl-{job.id.removeprefix('job-')}", int(time.time())
     head = {"id": chat_id, "created": created, "model": chat.model}
     if not chat.stream:
@@ -89,13 +88,9 @@ async def refuse_responses() -> None:
     )
 
 
-def _describe_model() -> dict[str, Any]:
-    return {"id": MODEL, "object": "model", "created": 0, "owned_by": MODEL}
-
-
-def _check_model(name: str) -> None:
-    if not name.startswith(MODEL):
-        raise RequestRefusedError(404, f"there is no model {name!r:.60}: it is called {MODEL}", "model_not_found")
+def _describe_model(policy: str) -> dict[str, Any]:
+    name = f"{MODEL}:{policy}" if policy else MODEL
+    return {"id": name, "object": "model", "created": 0, "owned_by": MODEL, "policy": policy or "default"}
 
 
 async def _wait_for_first(request: Request, services: Services, job: ServerJob) -> None:

@@ -1,4 +1,4 @@
-"""A chat as a question: the last thing that the user says, about the video that was sent last."""
+"""A chat as a question: the last thing that the user says, about the video, or the videos, that were sent last."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from agent.doors.http.video_parts import GivenVideo, VideoSources
 
 @dataclass(frozen=True)
 class ChatQuestion:
-    """A question of a chat, and its video."""
+    """A question of a chat, and its videos."""
 
     text: str
-    video: GivenVideo
+    videos: tuple[GivenVideo, ...]
     before: tuple[str, str] | None = None
     """The question before it, and its answer."""
 
@@ -33,15 +33,15 @@ def read_chat(messages: Sequence[ChatMessage], sources: VideoSources) -> ChatQue
     if not said or messages[-1].role not in ("user", "tool"):
         raise RequestRefusedError(400, "the last message must be the user's question", "no_question")
     text = _read_text(said[-1])
-    video = None
+    videos: tuple[GivenVideo, ...] = ()
     for message in reversed(said):
-        video = _find_video(message, sources)
-        if video is None:
-            video, without = sources.find_in_text(_read_text(message))
+        videos = _find_videos(message, sources)
+        if not videos:
+            videos, without = sources.find_in_text(_read_text(message))
             text = without if message is said[-1] else text
-        if video is not None:
+        if videos:
             break
-    if video is None:
+    if not videos:
         raise RequestRefusedError(
             400,
             "there is no video: send it as a part of type video_url or file, upload it with POST /v1/files, or name a "
@@ -50,7 +50,7 @@ def read_chat(messages: Sequence[ChatMessage], sources: VideoSources) -> ChatQue
         )
     if not text.strip():
         raise RequestRefusedError(400, "there is no question beside the video", "no_question")
-    return ChatQuestion(text.strip(), video, _find_before(messages, sources))
+    return ChatQuestion(text.strip(), videos, _find_before(messages, sources))
 
 
 def _find_before(messages: Sequence[ChatMessage], sources: VideoSources) -> tuple[str, str] | None:
@@ -62,11 +62,9 @@ def _find_before(messages: Sequence[ChatMessage], sources: VideoSources) -> tupl
     return sources.find_in_text(_read_text(said[-1]))[1].strip(), _read_text(messages[answers[-1]])
 
 
-def _find_video(message: ChatMessage, sources: VideoSources) -> GivenVideo | None:
+def _find_videos(message: ChatMessage, sources: VideoSources) -> tuple[GivenVideo, ...]:
     videos = [video for part in _list_parts(message) if (video := sources.open_part(part)) is not None]
-    if len({video.path for video in videos}) > 1:
-        raise RequestRefusedError(400, "the message has several videos: ask about one at a time", "several_videos")
-    return videos[0] if videos else None
+    return tuple({video.path: video for video in videos}.values())
 
 
 def _read_text(message: ChatMessage) -> str:

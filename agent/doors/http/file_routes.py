@@ -1,4 +1,4 @@
-"""`/v1/files` as OpenAI's clients know it: uploads that a question can name by their id."""
+"""`/v1/files` as OpenAI's clients know it, uploads that a question can name by their id; and `/v1/videos`."""
 
 import asyncio
 from typing import Annotated, Any
@@ -8,10 +8,10 @@ from starlette.requests import Request
 
 from agent.doors.http.services import get_services
 
-router = APIRouter(tags=["files"], prefix="/v1/files")
+router = APIRouter(tags=["files"])
 
 
-@router.post("")
+@router.post("/v1/files")
 async def upload_file(
     request: Request, file: Annotated[UploadFile, File()], purpose: Annotated[str, Form(max_length=100)] = "user_data"
 ) -> dict[str, Any]:
@@ -28,19 +28,26 @@ async def upload_file(
     return stored.as_data() | {"purpose": purpose}
 
 
-@router.get("")
+@router.get("/v1/videos")
+async def list_videos(request: Request) -> dict[str, Any]:
+    """The videos in the folders that the server may read, by the names that a question gives them."""
+    names = await asyncio.to_thread(get_services(request).sources.list_names)
+    return {"object": "list", "data": [{"object": "video_sleuth.video", "name": name} for name in names]}
+
+
+@router.get("/v1/files")
 async def list_files(request: Request) -> dict[str, Any]:
     """All uploads, the newest first."""
     return {"object": "list", "data": [file.as_data() for file in get_services(request).files.all()], "has_more": False}
 
 
-@router.get("/{file_id}")
+@router.get("/v1/files/{file_id}")
 async def get_file(request: Request, file_id: str) -> dict[str, Any]:
     """The record of one upload."""
     return get_services(request).files.get(file_id).as_data()
 
 
-@router.delete("/{file_id}")
+@router.delete("/v1/files/{file_id}")
 async def delete_file(request: Request, file_id: str) -> dict[str, Any]:
     """Removes an upload; what was indexed of it stays in the cache."""
     get_services(request).files.remove(file_id)

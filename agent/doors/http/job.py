@@ -8,7 +8,9 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+from agent.doors.http.video_parts import GivenVideo
 
 RUNNING = ("waiting", "running")
 
@@ -17,17 +19,30 @@ RUNNING = ("waiting", "running")
 class AskedJob:
     """What is asked, checked and with its paths resolved."""
 
-    video: Path
-    name: str
-    """What the client calls the video."""
+    videos: tuple[GivenVideo, ...]
+    """Its videos, in the order of their numbers."""
     question: str
     options: dict[str, Any]
     after: str | None = None
     """Id of the job that it follows."""
+    policy: str = ""
+    """Spec of the policy that answers; empty for the server's own."""
 
     def as_data(self) -> dict[str, Any]:
         """The job as plain JSON, for disk."""
-        return vars(self) | {"video": str(self.video)}
+        return vars(self) | {"videos": [(str(video.path), video.name) for video in self.videos]}
+
+    @classmethod
+    def from_data(cls, data: dict[str, Any]) -> Self:
+        """The job that `as_data` wrote, with more beside it.
+
+        Raises:
+            KeyError: it did not.
+            TypeError: it did not.
+            ValueError: it did not.
+        """
+        videos = tuple(GivenVideo(Path(path), name) for path, name in data["videos"])
+        return cls(videos, data["question"], data["options"], data["after"], data["policy"])
 
 
 @dataclass(eq=False)
@@ -118,13 +133,15 @@ class ServerJob:
 
     def as_data(self) -> dict[str, Any]:
         """The state as clients see it."""
+        names = [video.name for video in self.asked.videos]
         return {
             "id": self.id,
             "object": "video_sleuth.job",
             "created_at": int(self.created_at),
             "status": self.status,
             "question": self.asked.question,
-            "video": self.asked.name,
+            "policy": self.asked.policy or "default",
+            "video": names[0] if len(names) == 1 else names,
             "error": self.error or None,
             "result": self.result,
         }

@@ -1,7 +1,7 @@
 """All jobs of the server: who may add one, which goes to which worker and when, and what stays on disk.
 
 A bounded queue with a turn for each client. One video always goes to the same worker, which has it open. When a worker
-dies, each job that it had is tried once more in a process of its own; a video that ends that one too is taken no more.
+dies, each job that it had is tried once more in a process of its own; videos that end that one too are taken no more.
 """
 
 import asyncio
@@ -12,14 +12,15 @@ import shutil
 import time
 import uuid
 from collections import OrderedDict, deque
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from agent.doors.http.errors import RequestRefusedError, make_disk_full
 from agent.doors.http.job import AskedJob, ServerJob
 from agent.doors.http.logs import log, write_log
+from agent.doors.http.video_parts import GivenVideo
 from agent.doors.http.worker import DrawRequest, WorkerSetup, WorkRequest
 from agent.doors.http.worker_process import WorkerProcess
 from tools.own_files import make_own_folder
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from agent.doors.http.metrics import ServerMetrics
     from agent.doors.http.settings import ServeSettings
 
+_FileState = tuple[str, int, int]
 _REMEMBERED = 32
 """Finished jobs whose events stay in memory; older ones are read from disk."""
 _GRACE_SECONDS = 30.0
@@ -73,9 +75,9 @@ class JobDispatcher:
         self._workers: dict[int, WorkerProcess] = {}
         self._alone: WorkerProcess | None = None
         self._overdue: dict[str, asyncio.TimerHandle] = {}
-        self._held: dict[str, AbstractContextManager[None]] = {}
-        self._bad: OrderedDict[tuple[str, int, int], None] = OrderedDict()
-        self._answered: OrderedDict[tuple[Path, str, str], str] = OrderedDict()
+        self._held: dict[str, ExitStack] = {}
+        self._bad: OrderedDict[frozenset[_FileState], None] = OrderedDict()  # of several, nobody knows which it was
+        self._answered: OrderedDict[tuple[tuple[Path, ...], str, str], str] = OrderedDict()
         self._is_stopping = False
 
     @property
@@ -107,7 +109,7 @@ class JobDispatcher:
             raise RequestRefusedError(
                 503, "the server is stopping: ask again in a moment", "stopping", {"retry-after": "10"}
             )
-        if _read_state(asked.video) in self._bad:
+        if self._is_bad(asked):
             raise RequestRefusedError(422, _DEADLY, "deadly_video")
         self._check_room(client)
         job = ServerJob(f"job-{uuid.uuid4().hex}", asked, client, is_kept)
@@ -135,7 +137,7 @@ class JobDispatcher:
             data = loads_json((self._locate_folder(job_id) / "outcome.json").read_bytes())
             return ServerJob(
                 job_id,
-                self._read_asked(job_id) or AskedJob(Path(), data["video"], data["question"], {}),
+                self._read_asked(job_id) or _make_asked(data),
                 status=data["status"],
                 error=data["error"] or "",
                 events=data["events"],
@@ -145,15 +147,15 @@ class JobDispatcher:
         except (OSError, ValueError, KeyError, TypeError):  # none of that id, or damaged
             raise _make_no_such(job_id) from None
 
-    def find_answered(self, video: Path, question: str, content: str) -> str | None:
+    def find_answered(self, videos: Iterable[GivenVideo], question: str, content: str) -> str | None:
         """Id of the job that gave an answer; None if nobody knows any more.
 
         Args:
-            video: its video.
+            videos: its videos.
             question: its question.
             content: its answer in words.
         """
-        job_id = self._answered.get((video, question, content.strip()))
+        job_id = self._answered.get((_list_paths(videos), question, content.strip()))
         return job_id if job_id is not None and self.has_trajectory(job_id) else None
 
     def has_trajectory(self, job_id: str) -> bool:
@@ -169,29 +171,41 @@ class JobDispatcher:
         job = self.get(job_id)
         try:
             saved = loads_json(self._locate_trajectory(job_id).read_bytes())
-            path, name = json.dumps(saved["question"]["video"]), json.dumps(job.asked.name)
+            paths = (saved["question"]["video"], *saved["question"].get("other_videos", ()))
         except (OSError, ValueError, KeyError, TypeError):  # none, or damaged
             raise RequestRefusedError(
                 404, f"{job_id} has no trajectory (it is {job.status})", "no_trajectory"
             ) from None
-        return json.dumps(saved).replace(path, name).encode()
+        written = json.dumps(saved)
+        for path, video in zip(paths, job.asked.videos, strict=True):
+            written = written.replace(json.dumps(path), json.dumps(video.name))
+        return written.encode()
 
-    async def draw(self, job: ServerJob, frame: dict[str, Any] | None = None) -> bytes:
-        """The JPEG of a frame that a job has seen, or the report of one that has ended.
+    async def draw(
+        self, job: ServerJob, what: Literal["report", "frame", "receipt"], frame: dict[str, Any] | None = None
+    ) -> bytes:
+        """What a job's videos show: the JPEG of a frame, the report, or the receipt of its answer as JSON.
+
+        Args:
+            job: the job; for a report or a receipt one that has ended.
+            what: what is wanted.
+            frame: reference of the frame.
 
         Raises:
             RequestRefusedError: it can't be had, or too many wait for such.
         """
-        facts = next((event["facts"] for event in job.events if event["event"] == "run_started"), None)
-        missing = RequestRefusedError(404, "the pictures of this question can't be had any more", "no_picture")
+        started = next((event for event in job.events if event["event"] == "run_started"), None)
+        missing = RequestRefusedError(404, f"the {what} of this question can't be had any more", "no_picture")
         worker = self._workers.get(self._choose_number(job))
-        if facts is None or worker is None or not job.asked.video.name or _read_state(job.asked.video) in self._bad:
+        has_files = all(video.path.name for video in job.asked.videos)
+        if started is None or worker is None or not has_files or self._is_bad(job.asked):
             raise missing
         if worker.draws >= _MOST_DRAWN:
             wait = {"retry-after": f"{_RETRY_SECONDS}"}
             raise RequestRefusedError(429, "too many pictures are asked for: ask again in a moment", "busy", wait)
-        request = DrawRequest(uuid.uuid4().hex, vars(self._make_request(job)), facts["content_hash"], frame)
-        with self._files.held(job.asked.video):
+        hashes = tuple(facts["content_hash"] for facts in (started["facts"], *started.get("other_facts", ())))
+        request = DrawRequest(uuid.uuid4().hex, vars(self._make_request(job)), hashes, what, frame)
+        with self._hold(job):
             drawn = await worker.draw(request, _LONGEST_DRAWING_SECONDS)
         if drawn is None:
             raise missing
@@ -238,13 +252,14 @@ class JobDispatcher:
     def _accept(self, job: ServerJob) -> None:
         self._jobs[job.id] = job
         self._on_disk.append(job.id)
-        self._hold(job)
+        self._held[job.id] = self._hold(job)
         self._waiting.setdefault(job.client, deque()).append(job)
 
-    def _hold(self, job: ServerJob) -> None:
-        held = self._files.held(job.asked.video)
-        held.__enter__()
-        self._held[job.id] = held
+    def _hold(self, job: ServerJob) -> ExitStack:
+        with ExitStack() as held:
+            for video in job.asked.videos:
+                held.enter_context(self._files.held(video.path))
+            return held.pop_all()
 
     def _dispatch(self) -> None:
         """Gives waiting jobs to workers, a client at a time."""
@@ -293,7 +308,8 @@ class JobDispatcher:
         options = asked.options | {"max_seconds": seconds}
         after = None if asked.after is None else str(self._locate_trajectory(asked.after))
         reached = str(self._locate_reached(job.id))
-        return WorkRequest(job.id, str(asked.video), asked.name, asked.question, options, saved, reached, after)
+        videos = tuple((str(video.path), video.name) for video in asked.videos)
+        return WorkRequest(job.id, videos, asked.question, options, asked.policy, saved, reached, after)
 
     def _stop_hanging(self, job: ServerJob, worker: WorkerProcess) -> None:
         write_log("question does not stop", logging.WARNING, job=job.id, pid=worker.pid)
@@ -329,7 +345,7 @@ class JobDispatcher:
             job = self._jobs[job_id]
             self._forget_timer(job)
             if job.is_suspect:
-                self._bad[_read_state(job.asked.video)] = None
+                self._bad[_read_states(job.asked)] = None
                 while len(self._bad) > _BAD_VIDEOS:
                     self._bad.popitem(last=False)
                 self._end(job, "failed", _DEADLY)
@@ -353,6 +369,7 @@ class JobDispatcher:
         settings = self._settings
         setup = WorkerSetup(
             policy=settings.policy,
+            captioner=settings.captioner,
             encoder=settings.encoder,
             running=settings.running,
             memory_bytes=settings.memory_bytes,
@@ -367,7 +384,7 @@ class JobDispatcher:
         self._forget_timer(job)
         job.end(status, error)
         if (held := self._held.pop(job.id, None)) is not None:
-            held.__exit__(None, None, None)
+            held.close()
         try:
             self._settle_trajectory(job)
             self._write(job, "outcome.json", job.as_data() | {"events": job.events})
@@ -377,7 +394,7 @@ class JobDispatcher:
         self._metrics.job_seconds.observe(time.time() - job.created_at)
         write_log("job ended", job=job.id, status=status, seconds=round(time.time() - job.created_at, 3))
         if job.result is not None:
-            self._answered[job.asked.video, job.asked.question, job.content.strip()] = job.id
+            self._answered[_list_paths(job.asked.videos), job.asked.question, job.content.strip()] = job.id
             if len(self._answered) > self._settings.kept_jobs:
                 self._answered.popitem(last=False)
         self._finished.append(job.id)
@@ -398,16 +415,16 @@ class JobDispatcher:
             self._on_disk.remove(name)
             try:
                 data = loads_json((folder / "request.json").read_bytes())
-                asked = AskedJob(Path(data["video"]), data["name"], data["question"], data["options"], data["after"])
-                yield ServerJob(name, asked, data["client"], is_kept=True, created_at=data["created_at"])
+                yield ServerJob(
+                    name, AskedJob.from_data(data), data["client"], is_kept=True, created_at=data["created_at"]
+                )
             except (OSError, ValueError, KeyError, TypeError):  # of a connection that has gone, or damaged
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _read_asked(self, job_id: str) -> AskedJob | None:
         """What a finished job asked; None where it was kept for nobody, or is damaged."""
         try:
-            data = loads_json((self._locate_folder(job_id) / "request.json").read_bytes())
-            return AskedJob(Path(data["video"]), data["name"], data["question"], data["options"], data["after"])
+            return AskedJob.from_data(loads_json((self._locate_folder(job_id) / "request.json").read_bytes()))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -444,7 +461,11 @@ class JobDispatcher:
         return 0.0
 
     def _choose_number(self, job: ServerJob) -> int:
-        return hash(str(job.asked.video)) % self._settings.workers
+        return hash(str(job.asked.videos[0].path)) % self._settings.workers
+
+    def _is_bad(self, asked: AskedJob) -> bool:
+        states = _read_states(asked)
+        return any(bad <= states for bad in self._bad)
 
     def _find_worker(self, job: ServerJob) -> WorkerProcess | None:
         return next((worker for worker in self._list_processes() if job.id in worker.job_ids), None)
@@ -456,13 +477,27 @@ class JobDispatcher:
         return (job for queue in list(self._waiting.values()) for job in list(queue))
 
 
-def _read_state(video: Path) -> tuple[str, int, int]:
+def _list_paths(videos: Iterable[GivenVideo]) -> tuple[Path, ...]:
+    return tuple(video.path for video in videos)
+
+
+def _read_states(asked: AskedJob) -> frozenset[_FileState]:
+    return frozenset(_read_state(video.path) for video in asked.videos)
+
+
+def _read_state(video: Path) -> _FileState:
     """Name, size and time of a file: a file that was replaced is another video."""
     try:
         stat = video.stat()
     except OSError:
         return (str(video), 0, 0)
     return (str(video), stat.st_size, stat.st_mtime_ns)
+
+
+def _make_asked(outcome: dict[str, Any]) -> AskedJob:
+    """What a job asked whose files nobody knows any more."""
+    names = outcome["video"] if isinstance(outcome["video"], list) else [outcome["video"]]
+    return AskedJob(tuple(GivenVideo(Path(), name) for name in names), outcome["question"], {})
 
 
 def _make_no_such(job_id: str) -> RequestRefusedError:

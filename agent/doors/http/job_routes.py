@@ -16,7 +16,8 @@ from agent.doors.http.ag_ui import AgUiEvents
 from agent.doors.http.errors import RequestRefusedError
 from agent.doors.http.job import ServerJob
 from agent.doors.http.schemas import JobRequest
-from agent.doors.http.services import ask, get_services
+from agent.doors.http.services import MODEL, ask, get_services
+from tools.observation import MOST_VIDEOS
 
 _LONGEST_WAIT_SECONDS = 60.0
 """How long a request may wait for a job; proxies often cut off a silent one after that."""
@@ -27,8 +28,9 @@ router = APIRouter(tags=["jobs"], prefix="/v1/jobs")
 @router.post("", status_code=202, response_model=None)
 async def start_job(request: Request, asked: Annotated[JobRequest, Body()]) -> Response:
     """Starts a question and answers at once with its id."""
-    video = await asyncio.to_thread(get_services(request).sources.open_name, asked.video)
-    job = await ask(request, video, asked.question, asked, asked.after, is_kept=True)
+    names = [asked.video] if isinstance(asked.video, str) else asked.video
+    opened = [await asyncio.to_thread(get_services(request).sources.open_name, name) for name in names]
+    job = await ask(request, tuple(opened), asked.question, asked, asked.after, True, asked.model or MODEL)
     return JSONResponse(job.as_data(), 202, {"location": f"/v1/jobs/{job.id}"})
 
 
@@ -86,7 +88,21 @@ async def show_report(request: Request, job_id: str) -> Response:
     if not job.is_done or not jobs.has_trajectory(job_id):
         raise RequestRefusedError(404, f"{job_id} has no report (it is {job.status})", "no_report")
     # the page names its style and script itself; what it can't forbid from within stands here
-    return HTMLResponse(await jobs.draw(job), headers={"content-security-policy": "frame-ancestors 'none'"})
+    return HTMLResponse(await jobs.draw(job, "report"), headers={"content-security-policy": "frame-ancestors 'none'"})
+
+
+@router.post("/{job_id}/verify", response_model=None)
+async def verify_job(request: Request, job_id: str) -> Response:
+    """Looks for what the answer of a job cites in its video again, without a model: each frame and each quotation.
+
+    Raises:
+        RequestRefusedError: there is no answer, or the video has gone.
+    """
+    jobs = get_services(request).jobs
+    job = jobs.get(job_id)
+    if job.status not in ("answered", "not_shown", "cannot_tell"):
+        raise RequestRefusedError(409, f"{job_id} has no answer to verify (it is {job.status})", "no_answer")
+    return Response(await jobs.draw(job, "receipt"), media_type="application/json")
 
 
 @router.get("/{job_id}/frame", response_model=None)
@@ -114,21 +130,29 @@ async def show_frame(
     if index >= len(frames):
         raise RequestRefusedError(404, f"{job_id} has no such picture", "no_picture")
     kept = {"cache-control": "private, max-age=3600, immutable"}
-    return Response(await jobs.draw(job, frames[index]), media_type="image/jpeg", headers=kept)
+    return Response(await jobs.draw(job, "frame", frames[index]), media_type="image/jpeg", headers=kept)
 
 
 @router.get("/{job_id}/video", response_model=None)
-async def play_video(request: Request, job_id: str) -> Response:
+async def play_video(
+    request: Request, job_id: str, number: Annotated[int, Query(ge=1, le=MOST_VIDEOS)] = 1
+) -> Response:
     """The video of a job, once it was opened as one; parts of it by `Range`.
+
+    Args:
+        request: the request.
+        job_id: id of the job.
+        number: number of the video where the job has several, from 1.
 
     Raises:
         RequestRefusedError: it was not, or the file has gone.
     """
     job = get_services(request).jobs.get(job_id)
     is_opened = any(event["event"] == "run_started" for event in job.events)
-    if not is_opened or not job.asked.video.is_file():
+    path = job.asked.videos[number - 1].path if number <= len(job.asked.videos) else None
+    if not is_opened or path is None or not path.is_file():
         raise RequestRefusedError(404, f"{job_id} has no video that can be played", "no_video")
-    return FileResponse(job.asked.video)
+    return FileResponse(path)
 
 
 @router.post("/{job_id}/cancel")

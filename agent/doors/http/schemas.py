@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tools.observation import MOST_VIDEOS
+
 _MOST_TEXT = 200_000
 """Characters of a text; questions have a hundred."""
 _MOST_PARTS = 4096
@@ -22,6 +24,8 @@ class AskedOptions(BaseModel):
     task: Literal["answer", "explain", "predict"] | None = None
     subtitles: Text | None = None
     """Id of an uploaded file of subtitles, or its path in an allowed folder."""
+    from_seconds: float | None = None
+    """Second at which the video begins for every tool, and keeps its times."""
     until_seconds: float | None = None
     """Second at which the video ends for every tool."""
     audio_track: Annotated[int, Field(ge=1, le=1000)] | None = None
@@ -29,6 +33,12 @@ class AskedOptions(BaseModel):
     mode: Literal["look", "subtitles", "captions"] | None = None
     verify: bool | None = None
     samples: Annotated[int, Field(ge=1, le=32)] | None = None
+    strategy: Literal["direct", "reflect", "uncertain", "program"] | None = None
+    """How a model goes about it."""
+    vote: Literal["majority", "confidence"] | None = None
+    """What the vote of one of several samples weighs."""
+    effort: Literal["low", "medium", "high"] | None = None
+    """How many turns and frames there may be where they are not given."""
     max_turns: Annotated[int, Field(ge=1)] | None = None
     max_frames: Annotated[int, Field(ge=1)] | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
@@ -48,9 +58,12 @@ class JobRequest(AskedOptions):
         }
     )
 
-    video: Text
-    """Id of an upload, a path in an allowed folder, a data URI, or a URL where those are allowed."""
+    video: Text | Annotated[list[Text], Field(min_length=1, max_length=MOST_VIDEOS)]
+    """Id of an upload, a path in an allowed folder, a data URI, or a URL where those are allowed; a list of such for a
+    question about several videos, which are numbered from 1 in that order."""
     question: Text
+    model: Annotated[str, Field(max_length=200)] | None = None
+    """Who answers: one of `/v1/models`; the server's own policy if left out."""
     after: Annotated[str, Field(max_length=100)] | None = None
     """Id of the job before, whose question and answer this one follows."""
 

@@ -41,7 +41,9 @@ def serve(settings: "ServeSettings") -> None:
     secret = settings.secret
     services = make_services(settings)
     set_up_logs()
-    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as listening:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    # TCP by name: asyncio sends at once (TCP_NODELAY) only where it is, else each reply waits 40 ms for the client
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((settings.host.strip("[]"), settings.port))
         listening.listen()  # who comes before the server is up waits for it

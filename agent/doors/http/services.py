@@ -19,6 +19,10 @@ _STATUS_OF = {"refused": 400, "failed": 500, "lost": 503, "crashed": 500, "polic
 """Status of HTTP for a job that ended without a result that says anything."""
 
 
+MODEL = "video-sleuth"
+"""Name of the model that is served: the server's policy. A further one stands behind it, as `video-sleuth:lite`."""
+
+
 @dataclass(frozen=True)
 class Services:
     """The parts of one server."""
@@ -36,23 +40,38 @@ def get_services(request: Request) -> Services:
     return services
 
 
+def read_model(settings: ServeSettings, name: str) -> str:
+    """The spec of the policy behind the name of a model; empty for the server's own.
+
+    Raises:
+        RequestRefusedError: there is no such model.
+    """
+    model, _, policy = name.partition(":")
+    if not model.startswith(MODEL) or (policy and policy not in settings.policies):
+        names = ", ".join((MODEL, *(f"{MODEL}:{spec}" for spec in settings.policies)))
+        raise RequestRefusedError(404, f"there is no model {name!r:.60}: it is called {names}", "model_not_found")
+    return policy
+
+
 async def ask(
     request: Request,
-    video: GivenVideo,
+    videos: tuple[GivenVideo, ...],
     question: str,
     options: AskedOptions | None,
     after: str | None = None,
     is_kept: bool = False,
+    model: str = MODEL,
 ) -> ServerJob:
     """Submits a question.
 
     Args:
         request: the request that asks it.
-        video: its video.
+        videos: its videos.
         question: its text.
         options: its options.
         after: id of the job that it follows.
         is_kept: whether it outlives the connection and the server.
+        model: who answers.
 
     Raises:
         RequestRefusedError: it is not taken.
@@ -61,15 +80,18 @@ async def ask(
     given: dict[str, Any] = (
         options.model_dump(exclude_none=True, include=set(AskedOptions.model_fields)) if options else {}
     )
+    policy = read_model(services.settings, model)
     if not question.strip():
         raise RequestRefusedError(400, "the question is empty", "no_question")
     if after is not None and not services.jobs.has_trajectory(after):
         raise RequestRefusedError(404, f"there is no job {after!r:.60} with a trajectory to go on from", "no_such_job")
     if (subtitles := given.get("subtitles")) is not None:
+        if len(videos) > 1:
+            raise RequestRefusedError(400, "subtitles can be given for one video only", "several_videos")
         opened = await asyncio.to_thread(services.sources.open_name, subtitles)
         given["subtitles"] = str(opened.path)
     client = request.client.host if request.client is not None else ""
-    return services.jobs.submit(AskedJob(video.path, video.name, question, given, after), client, is_kept)
+    return services.jobs.submit(AskedJob(videos, question, given, after, policy), client, is_kept)
 
 
 def find_failure(job: ServerJob) -> RequestRefusedError | None:

@@ -53,6 +53,10 @@ class ServeSettings:
     """Folder of uploads and jobs; by default one in the user's state folder."""
     policy: str = ""
     """Spec of the policy; by default that of `agent ask`."""
+    captioner: str = ""
+    """Spec of the model that describes windows; by default that of `agent ask`."""
+    policies: tuple[str, ...] = ()
+    """Specs of further policies that a question may name, as `lite` or, in the file alone, `http:model@url`."""
     encoder: str = ""
     """Spec of the encoder of the frame index; by default that of `agent ask`."""
     workers: int = 1

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from agent.doors.allowed_folders import AllowedFolders, NotAllowedError
+from agent.doors.allowed_folders import AllowedFolders, NotAllowedError, name_in_question
 from agent.doors.http.errors import RequestRefusedError
 from agent.doors.http.fetch import FetchRules, fetch_video
 from agent.doors.http.file_store import FileStore, simplify_name
@@ -100,28 +100,24 @@ class VideoSources:
         except NotAllowedError as error:
             raise RequestRefusedError(403, str(error), "path_not_allowed") from error
 
-    def find_in_text(self, text: str) -> tuple[GivenVideo | None, str]:
-        """The video that a text names, and the text with `the video` in its place; without one None and the text.
+    def list_names(self) -> list[str]:
+        """The names of the videos in the allowed folders."""
+        return self.folders.list_names(_SUFFIXES)
 
-        Raises:
-            RequestRefusedError: it names several.
-        """
+    def find_in_text(self, text: str) -> tuple[tuple[GivenVideo, ...], str]:
+        """The videos that a text names, and the text with other words in place of the names."""
         found: dict[Path, GivenVideo] = {}
-        named: list[str] = []
+        named: dict[str, Path] = {}
         for whole, name in _find_names(text):
             try:
                 video = self.open_name(name)
             except RequestRefusedError:
                 continue
             found[video.path] = video
-            named.append(whole)
-        if not found:
-            return None, text
-        if len(found) > 1:
-            raise RequestRefusedError(400, "the text names several videos: ask about one at a time", "several_videos")
+            named[whole] = video.path
         for whole in sorted(named, key=len, reverse=True):
-            text = text.replace(whole, "the video")
-        return next(iter(found.values())), text
+            text = text.replace(whole, name_in_question(list(found).index(named[whole]), len(found)))
+        return tuple(found.values()), text
 
     def _open_any(self, content: object, rate: float = _FRAMES_PER_SECOND, levels: int = 3) -> GivenVideo:
         if isinstance(content, str):

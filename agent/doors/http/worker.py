@@ -14,28 +14,33 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from agent.doors.error_text import hide_paths
 from agent.doors.http.logs import log, set_up_logs
 from agent.loop.tracing import flush
 from agent.paths import escape_path
+from tools.deadline import set_deadline
 from tools.plain_data import loads_json
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from agent.report.images import PictureOf
     from agent.run_result import RunResult
     from agent.sessions.run import Run
+    from agent.sleuth import Sleuth
     from agent.trajectory import Trajectory
 
 _FRAMES_VIDEO = "frames.mkv"
 """Name of the video that is made of a folder of frames."""
+_VERIFY_SECONDS = 40.0
+"""Time of a receipt at most: what is not checked by then, the receipt says."""
 CRASHED = "this is a bug of the server, whose log has the details"
 _DIED = "the process that answered it died"
 
@@ -45,6 +50,7 @@ class WorkerSetup:
     """What a worker is started with, as JSON in its only argument."""
 
     policy: str
+    captioner: str
     encoder: str
     running: int
     memory_bytes: int
@@ -61,12 +67,13 @@ class WorkRequest:
     """A question for a worker, as one line of JSON."""
 
     id: str
-    video: str
-    """Path of the video, without links."""
-    name: str
-    """What the client calls it: stands in place of the path in everything that goes out."""
+    videos: tuple[tuple[str, str], ...]
+    """Path of each video, without links, and what the client calls it, which stands in its place in all that goes
+    out."""
     question: str
     options: dict[str, Any]
+    policy: str
+    """Spec of the policy; empty for that of the setup."""
     save: str
     """File for the trajectory."""
     reached: str
@@ -76,22 +83,30 @@ class WorkRequest:
 
     @property
     def names(self) -> dict[str, str]:
-        """What stands in place of each path, as both stand in JSON."""
-        return {json.dumps(self.video)[1:-1]: json.dumps(self.name)[1:-1]}
+        """What stands in place of each path, as both stand in JSON; one that begins as another comes before it."""
+        longest_first = sorted(self.videos, key=lambda video: len(video[0]), reverse=True)
+        return {json.dumps(path)[1:-1]: json.dumps(name)[1:-1] for path, name in longest_first}
+
+    @property
+    def files(self) -> list[Path]:
+        """The files of the videos; frames that a client sent by themselves have been made one."""
+        paths = [Path(path) for path, _ in self.videos]
+        return [path / _FRAMES_VIDEO if path.is_dir() else path for path in paths]
 
 
 @dataclass(frozen=True)
 class DrawRequest:
-    """A request for pictures of a question's video, as one line of JSON."""
+    """A request for what a question's videos show, as one line of JSON."""
 
     draw: str
     """Id of the request."""
     work: dict[str, Any]
     """The question, as its `WorkRequest`."""
-    content_hash: str
-    """What the video held when it was asked about."""
-    frame: dict[str, Any] | None
-    """Reference of the frame that is wanted; None for the report of the question."""
+    content_hashes: tuple[str, ...]
+    """What the videos held when they were asked about."""
+    what: Literal["report", "frame", "receipt"]
+    frame: dict[str, Any] | None = None
+    """Reference of the frame that is wanted."""
 
 
 class _TooLargeError(ValueError):
@@ -112,9 +127,19 @@ class Worker:
 
         self._setup = setup
         self._send = send
-        self._sleuth = Sleuth(setup.policy or None, encoder=setup.encoder or None, max_concurrent=setup.running)
+        self._sleuth = Sleuth(
+            setup.policy or None,
+            captioner=setup.captioner or None,
+            encoder=setup.encoder or None,
+            use_configured_tools=True,
+            max_concurrent=setup.running,
+        )
+        self._sleuths = {"": self._sleuth}
         self._executor = ThreadPoolExecutor(setup.running, thread_name_prefix="question")
-        self._drawer = ThreadPoolExecutor(1, thread_name_prefix="drawer")  # pictures don't wait for questions
+        # pictures don't wait for questions, nor for the reading and hearing of a receipt
+        self._drawer = ThreadPoolExecutor(1, thread_name_prefix="drawer")
+        self._verifier = ThreadPoolExecutor(1, thread_name_prefix="verifier")
+        self._lock = threading.Lock()
         self._cancels: dict[str, threading.Event] = {}
         self._runs: dict[str, Run] = {}
 
@@ -125,7 +150,8 @@ class Worker:
             self._cancel(message["cancel"])
             return
         if "draw" in message:
-            self._drawer.submit(self._draw, DrawRequest(**message))
+            wanted = DrawRequest(**message)
+            (self._verifier if wanted.what == "receipt" else self._drawer).submit(self._draw, wanted)
             return
         request = WorkRequest(**message)
         self._cancels[request.id] = threading.Event()
@@ -159,14 +185,14 @@ class Worker:
         from agent.sessions.options import read_options
         from agent.trajectory import Stop
 
-        video = Path(request.video)
-        if video.is_dir():
-            video = _make_video(video)
-        self._check_header(video)
-        run = self._start_run(video, request)
+        for video in request.files:
+            if video.name == _FRAMES_VIDEO:
+                _make_video(video)
+            self._check_header(video)
+        run = self._start_run(request)
         self._runs[request.id] = run
         options: Any = request.options
-        asked = read_options(video, request.question, options)
+        asked = read_options(request.files, request.question, options)
         reached = make_unopened_trajectory(asked.question, self._setup.policy, asked.limits, 0.0, Stop.CRASHED)
         _save(request.reached, replace(reached, error=_DIED))
         if self._cancels[request.id].is_set():
@@ -174,7 +200,8 @@ class Worker:
         try:
             for event in run:
                 if isinstance(event, RunStarted):
-                    self._check_size(event.facts.duration_seconds, event.facts.width, event.facts.height)
+                    for facts in (event.facts, *event.other_facts):
+                        self._check_size(facts.duration_seconds, facts.width, facts.height)
                 told: dict[str, Any] = {"run_id": request.id}
                 if isinstance(event, RunFinished):
                     shown = _hide_details(event.result)
@@ -189,21 +216,29 @@ class Worker:
         finally:
             run.cancel()
 
-    def _start_run(self, video: Path, request: WorkRequest) -> "Run":
+    def _start_run(self, request: WorkRequest) -> "Run":
+        videos, sleuth = request.files, self._get_sleuth(request.policy)
         if request.after is None:
-            return self._sleuth.start(video, request.question, **request.options)
+            return sleuth.start(videos, request.question, **request.options)
         from agent.trajectory import load
 
-        if load(request.after).question.video != escape_path(str(video)):
+        if load(request.after).question.videos != tuple(escape_path(str(video)) for video in videos):
             raise ValueError("the question before was about another video")
         of_video, of_question = _split_options(request)
-        return self._sleuth.resume(request.after, video, **of_video).start(request.question, **of_question)
+        return sleuth.resume(request.after, videos, **of_video).start(request.question, **of_question)
+
+    def _get_sleuth(self, policy: str) -> "Sleuth":
+        with self._lock:
+            if policy not in self._sleuths:
+                self._sleuths[policy] = self._sleuth.with_policy(policy)
+            return self._sleuths[policy]
 
     def _draw(self, wanted: DrawRequest) -> None:
         request = WorkRequest(**wanted.work)
         drawn: dict[str, Any] = {"kind": "drawn", "id": wanted.draw, "body": None}
         try:
-            body = self._draw_report(request, wanted) if wanted.frame is None else self._draw_frame(request, wanted)
+            draw = {"report": self._draw_report, "frame": self._draw_frame, "receipt": self._verify}[wanted.what]
+            body = draw(request, wanted)
             drawn["body"] = None if body is None else base64.b64encode(body).decode()
         except (OSError, ValueError):  # the file has gone, or is another one now
             log.info("video can't be opened again", exc_info=True)
@@ -217,7 +252,7 @@ class Worker:
 
         assert wanted.frame is not None
         frame = FrameRef(**wanted.frame | {"box": tuple(wanted.frame["box"])})
-        with self._open_pictures(request, wanted.content_hash) as picture:
+        with self._open_pictures(request, wanted) as picture:
             return picture(frame)
 
     def _draw_report(self, request: WorkRequest, wanted: DrawRequest) -> bytes:
@@ -225,21 +260,23 @@ class Worker:
         from agent.trajectory import from_json
 
         trajectory = from_json(_rename(Path(request.save).read_text(encoding="utf-8"), request))
-        with ExitStack() as opened:
-            try:
-                picture = opened.enter_context(self._open_pictures(request, wanted.content_hash))
-            except (OSError, ValueError):  # the words are still there
-                return render(trajectory, lambda _: None).encode("utf-8", "replace")
+        with self._open_pictures(request, wanted) as picture:
             return render(trajectory, picture).encode("utf-8", "replace")
 
-    @contextmanager
-    def _open_pictures(self, request: WorkRequest, content_hash: str) -> "Iterator[PictureOf]":
-        video = Path(request.video)
+    def _verify(self, request: WorkRequest, wanted: DrawRequest) -> bytes:
+        from agent.trajectory import load
+
         of_video, _ = _split_options(request)
-        with self._sleuth.borrow_toolbox(video / _FRAMES_VIDEO if video.is_dir() else video, **of_video) as toolbox:
-            if toolbox is None or toolbox.video.content_hash != content_hash:
-                raise ValueError("the video is another one now")
-            yield toolbox.picture
+        with set_deadline(_VERIFY_SECONDS):
+            receipt = self._sleuth.verify(load(request.save), request.files, **of_video)
+        return _rename(json.dumps(receipt.as_data()), request).encode()
+
+    def _open_pictures(self, request: WorkRequest, wanted: DrawRequest) -> "AbstractContextManager[PictureOf]":
+        from agent.sessions.options import make_key
+
+        of_video, _ = _split_options(request)
+        keys = tuple(make_key(video, of_video) for video in request.files)
+        return self._sleuth.open_pictures(keys, tuple(wanted.content_hashes))
 
     def _check_header(self, video: Path) -> None:
         """Refuses by what the file says of itself, before anything of it is decoded."""
@@ -291,16 +328,16 @@ def _save(file: str, trajectory: "Trajectory") -> None:
         log.exception("trajectory can't be written")
 
 
-def _make_video(folder: Path) -> Path:
-    """A video without loss in a folder of frames, made of them if it is not there yet."""
+def _make_video(video: Path) -> None:
+    """Makes a video without loss of the frames in its folder, if it is not there yet."""
     import av
 
     from agent.doors.http.file_store import RATE
     from tools.video.frame_folder import FrameFolder
 
-    video = folder / _FRAMES_VIDEO
+    folder = video.parent
     if video.exists():
-        return video
+        return
     frames = FrameFolder(folder, float((folder / RATE).read_text()))
     with tempfile.TemporaryDirectory(dir=folder) as new:
         made = Path(new) / video.name
@@ -311,7 +348,6 @@ def _make_video(folder: Path) -> Path:
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(frame.pixels, "rgb24")))
             container.mux(stream.encode())
         made.rename(video)
-    return video
 
 
 def _hide_details(result: "RunResult") -> "RunResult":
@@ -335,7 +371,7 @@ def _count_tokens(result: "RunResult") -> dict[str, int] | None:
 def _format_reason(error: Exception, request: WorkRequest) -> str:
     from agent.terminal import escape_line
 
-    return hide_paths(escape_line(error), request.video, Path(request.name).name)
+    return hide_paths(escape_line(error), {path: Path(name).name for path, name in request.videos})
 
 
 def main(setup: WorkerSetup, requests: BinaryIO, answers: BinaryIO) -> None:

@@ -5,18 +5,18 @@ they can't open.
 """
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from mcp_types import CallToolResult, ContentBlock, ImageContent, TextContent
 from pydantic import BaseModel, Field
 
-from agent.doors.mcp.pictures import FittedPictures
-from agent.report.console import format_answer_lines
+from agent.doors.mcp.pictures import FittedPictures, format_time
+from agent.loop.receipt import Receipt
+from agent.report.console import describe_coverages, format_answer_lines
 from agent.run_result import RunResult
 from agent.trajectory import Evidence
 from tools.observation import Box, Finding, FrameRef, Observation
-from tools.sampling import format_seconds
 
 SCHEME = "videosleuth"
 """Scheme of the resources of this server."""
@@ -32,9 +32,10 @@ class FrameLink(BaseModel):
 class CitedEvidence(BaseModel):
     """A stretch of the video that an answer rests on."""
 
+    video: int | None = Field(description="number of the video, from 1 in the order asked; null where there is one")
     start_seconds: float
     stop_seconds: float
-    source: Literal["frame", "screen text", "speech", "caption", "video"]
+    source: Literal["frame", "screen text", "speech", "sound", "caption", "video"]
     quote: str = Field(description="screen text or speech, word for word; empty for a picture")
     note: str
     box: Box | None = Field(description="left, top, right, bottom in fractions 0..1 of the frame")
@@ -58,6 +59,22 @@ class VideoAnswer(BaseModel):
     seconds: float | None = Field(default=None, description="time that the question took")
     report: str = Field(default="", description="resource: the page with the answer, its evidence and every turn")
     trajectory: str = Field(default="", description="resource: the whole run as JSON")
+
+
+class EvidenceCheck(BaseModel):
+    """A frame or a quotation that an answer cites, looked for again."""
+
+    claim: str
+    is_found: bool | None = Field(description="null: it can't be checked, or there was no time to")
+    found: str = Field(description="what was found in its place")
+
+
+class AnswerReceipt(BaseModel):
+    """Whether what an answer cites stands in the video: not whether the answer follows from it."""
+
+    is_found: bool | None = Field(description="true: all that can be checked was found again")
+    sentence: str
+    checks: list[EvidenceCheck]
 
 
 class VideoLook(BaseModel):
@@ -84,21 +101,21 @@ def reply_answer(job: str, result: RunResult, pictures: FittedPictures) -> CallT
         pictures: frames of the evidence.
     """
     assert result.status in ("answered", "not_shown", "cannot_tell", "no_answer"), "others are errors"
-    video = result.trajectory.facts.content_hash
+    videos = result.trajectory.content_hashes
     answer = VideoAnswer(
         status=result.status,
         job=job,
         answer=result.text,
         option=result.option,
         confidence=result.confidence,
-        evidence=[_cite(item, video) for item in result.evidence],
-        coverage=result.coverage.sentence,
+        evidence=[_cite(item, videos) for item in result.evidence],
+        coverage=" ".join(describe_coverages(result.trajectory)),
         gaps=list(result.gaps),
         seconds=round(result.usage.seconds, 3),
         report=link_report(job),
         trajectory=link_trajectory(job),
     )
-    links = _format_frame_lines(video, (ref for item in result.evidence for ref in item.frames))
+    links = _format_frame_lines(videos, (ref for item in result.evidence for ref in item.frames))
     words = [*(line.plain for line in format_answer_lines(result.trajectory)), *pictures.notes, *links]
     return _reply([*words, f"The whole run as a page: {answer.report}"], answer, pictures)
 
@@ -113,15 +130,28 @@ def reply_look(video: str, seen: Observation, pictures: FittedPictures) -> CallT
     """
     look = VideoLook(
         text=seen.text,
-        frames=[link_frame(video, ref) for ref in seen.frames],
+        frames=[link_frame([video], ref) for ref in seen.frames],
         findings=list(seen.findings),
         gaps=[*seen.gaps, *pictures.notes],
     )
-    return _reply([seen.text, *pictures.notes, *_format_frame_lines(video, seen.frames)], look, pictures)
+    return _reply([seen.text, *pictures.notes, *_format_frame_lines([video], seen.frames)], look, pictures)
 
 
-def link_frame(video: str, ref: FrameRef) -> FrameLink:
-    """The link to the whole frame of a reference."""
+def reply_receipt(receipt: Receipt) -> CallToolResult:
+    """The reply of a check of an answer's evidence."""
+    signs = {True: "found", False: "not found", None: "not checked"}
+    words = [f"{signs[check.is_found]}: {check.claim} ({check.found})" for check in receipt.checks]
+    return _reply([receipt.sentence, *words], AnswerReceipt.model_validate(receipt.as_data()))
+
+
+def link_frame(videos: Sequence[str], ref: FrameRef) -> FrameLink:
+    """The link to the whole frame of a reference.
+
+    Args:
+        videos: hashes of the videos' contents, in the order of their numbers.
+        ref: the reference.
+    """
+    video = videos[(ref.video or 1) - 1]
     return FrameLink(seconds=ref.seconds, link=f"{SCHEME}://frames/{video}/{ref.seconds:.3f}")
 
 
@@ -135,27 +165,27 @@ def link_trajectory(job: str) -> str:
     return f"{SCHEME}://trajectories/{job}"
 
 
-def _cite(item: Evidence, video: str) -> CitedEvidence:
+def _cite(item: Evidence, videos: Sequence[str]) -> CitedEvidence:
     return CitedEvidence(
+        video=item.video,
         start_seconds=item.start_seconds,
         stop_seconds=item.stop_seconds,
         source=item.source,
         quote=item.quote,
         note=item.note,
         box=item.box,
-        frames=[link_frame(video, ref) for ref in item.frames],
+        frames=[link_frame(videos, ref) for ref in item.frames],
     )
 
 
-def _format_frame_lines(video: str, refs: Iterable[FrameRef]) -> list[str]:
-    links = dict.fromkeys((ref.seconds, link_frame(video, ref).link) for ref in refs)
-    return [f"frame at {format_seconds(seconds)} s: {link}" for seconds, link in links]
+def _format_frame_lines(videos: Sequence[str], refs: Iterable[FrameRef]) -> list[str]:
+    return list(dict.fromkeys(f"frame at {format_time(ref)} s: {link_frame(videos, ref).link}" for ref in refs))
 
 
 def _reply(words: Iterable[str], data: BaseModel, pictures: FittedPictures | None = None) -> CallToolResult:
     content: list[ContentBlock] = [TextContent(type="text", text="\n".join(words))]
     for ref, jpeg in pictures.by_ref.items() if pictures is not None else ():
-        content.append(TextContent(type="text", text=f"{format_seconds(ref.seconds)} s:"))
+        content.append(TextContent(type="text", text=f"{format_time(ref)} s:"))
         coded = base64.b64encode(jpeg).decode()
         content.append(ImageContent(type="image", data=coded, mime_type="image/jpeg"))
     return CallToolResult(content=content, structured_content=data.model_dump(mode="json"))

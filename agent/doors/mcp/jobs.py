@@ -6,9 +6,8 @@ failed is not kept: whoever asks again gets a new run.
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import anyio
 
@@ -29,7 +28,8 @@ class Job:
     """A question with its run."""
 
     id: str
-    file: Path
+    files: dict[str, str]
+    """What the host calls each video, by its path."""
     run: Run
     waiting: int = 0
     """Number of calls that wait for the job."""
@@ -55,13 +55,18 @@ class JobBook:
         self._jobs: dict[str, Job] = {}  # in the order in which they were started
 
     def start(
-        self, file: Path, content_hash: str, question: str, options: QuestionOptions, after: str | None = None
+        self,
+        files: dict[str, str],
+        content_hashes: Sequence[str],
+        question: str,
+        options: QuestionOptions,
+        after: str | None = None,
     ) -> Job:
         """The job of a question, started unless it is there.
 
         Args:
-            file: the video.
-            content_hash: hash of its content.
+            files: what the host calls each video, by its path.
+            content_hashes: hashes of their contents.
             question: the question itself.
             options: what was said with it, as plain JSON.
             after: id of the job that it follows up.
@@ -69,15 +74,15 @@ class JobBook:
         Raises:
             ValueError: the question or an option is invalid, too many jobs are running, or there is nothing to follow.
         """
-        asked = json.dumps([content_hash, question, options, *([after] if after else [])], sort_keys=True)
+        asked = json.dumps([content_hashes, question, options, *([after] if after else [])], sort_keys=True)
         name = hashlib.blake2b(asked.encode(), digest_size=8).hexdigest()
         job = self._jobs.get(name)
         if job is None or job.is_failed:
             if sum(not job.run.is_done for job in self._jobs.values()) >= _MOST_RUNNING:
                 raise ValueError(f"{_MOST_RUNNING} questions are being answered already: ask again later")
             self._jobs.pop(name, None)
-            run = self._start_run(file, question, options, after)
-            job = self._jobs[name] = Job(name, file, run)
+            run = self._start_run(list(files), question, options, after)
+            job = self._jobs[name] = Job(name, files, run)
             self._forget()
         return job
 
@@ -111,14 +116,14 @@ class JobBook:
             job.waiting -= 1
         return job.run.is_done
 
-    def _start_run(self, file: Path, question: str, options: QuestionOptions, after: str | None) -> Run:
+    def _start_run(self, files: list[str], question: str, options: QuestionOptions, after: str | None) -> Run:
         if after is None:
-            return self._sleuth.start(file, question, **options)
+            return self._sleuth.start(files, question, **options)
         before = self.find(after)
         if not before.run.is_done or before.is_failed:
             how = "failed" if before.run.is_done else "is still at work"
             raise ValueError(f"the question before, job {after}, {how}: ask again once get_answer has given its answer")
-        return self._sleuth.follow(before.run.result(0).trajectory, file).start(question, **options)
+        return self._sleuth.follow(before.run.result(0).trajectory, files).start(question, **options)
 
     async def _tell_all(self, job: Job, tell: Callable[[Event], Awaitable[None]]) -> None:
         read = 0

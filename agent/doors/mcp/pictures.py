@@ -40,9 +40,9 @@ def fit_pictures(refs: Iterable[FrameRef], picture_of: PictureOf) -> FittedPictu
     distinct = tuple(dict.fromkeys(refs))
     sent, left_out = distinct[:MOST_PICTURES], distinct[MOST_PICTURES:]
     had = {ref: jpeg for ref in sent if (jpeg := picture_of(ref)) is not None}
-    notes = [f"The frame at {format_seconds(ref.seconds)} s can't be had." for ref in sent if ref not in had]
+    notes = [f"The frame at {format_time(ref)} s can't be had." for ref in sent if ref not in had]
     if left_out:
-        times = ", ".join(format_seconds(ref.seconds) for ref in left_out)
+        times = ", ".join(map(format_time, left_out))
         notes.append(f"A reply has at most {MOST_PICTURES} pictures; left out are those at {times} s.")
     for long_side in _LONG_SIDES:
         fitted = {ref: _shrink(jpeg, long_side) for ref, jpeg in had.items()}
@@ -51,6 +51,11 @@ def fit_pictures(refs: Iterable[FrameRef], picture_of: PictureOf) -> FittedPictu
     if fitted != had:
         notes.append(f"Pictures were made smaller to fit a reply: at most {long_side} pixels a side.")
     return FittedPictures(fitted, tuple(notes))
+
+
+def format_time(ref: FrameRef) -> str:
+    """The second of a frame, with the number of its video where there are several."""
+    return f"{'' if ref.video is None else f'video {ref.video}, '}{format_seconds(ref.seconds)}"
 
 
 def measure_base64(data: bytes) -> int:

@@ -4,7 +4,7 @@ The single tools beside them are for a host whose own model does the thinking. A
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
@@ -41,6 +41,7 @@ from agent.sessions.options import QuestionOptions
 from agent.sleuth import Sleuth
 from agent.trajectory import ToolCall, to_json
 from tools import observation
+from tools.observation import MOST_VIDEOS
 from tools.toolbox import Size
 from tools.video.video import hash_content
 
@@ -65,6 +66,10 @@ _OWN_NAMES = {
 """Tools of this server by those of the toolbox, whose errors name each other."""
 
 Video = Annotated[str, Field(description="path of the video file, in a folder that the server may read")]
+Videos = Annotated[
+    str | Annotated[list[str], Field(min_length=1, max_length=MOST_VIDEOS)],
+    Field(description="path of the video file, in a folder that the server may read; or a list of them, to compare"),
+]
 Question = Annotated[str, Field(description="the question, in plain words", min_length=1, max_length=8000)]
 WaitSeconds = Annotated[float, Field(ge=0, le=3600, description="longest wait; many hosts end a call after 60 s")]
 MaxSeconds = Annotated[float | None, Field(gt=0, description="time for the whole question; the best answer till then")]
@@ -90,6 +95,7 @@ class VideoServer:
             sleuth: answers the questions; whoever made it closes it.
             allowed: folders of the videos that may be named.
         """
+        self._sleuth = sleuth
         self._allowed = allowed
         self._looker = Looker(sleuth)
         self._jobs = JobBook(sleuth)
@@ -110,6 +116,7 @@ class VideoServer:
             log_level="WARNING",
         )
         for look, title in (
+            (self._verify_answer, "Check the evidence of an answer"),
             (self._overview, "Overview of a video"),
             (self._search, "Search a video"),
             (self._look, "Look at a window"),
@@ -136,7 +143,7 @@ class VideoServer:
 
     async def _ask_video(
         self,
-        video: Video,
+        video: Videos,
         question: Question,
         ctx: Context,
         options: Annotated[list[str] | None, Field(description="answers to choose from, two or more")] = None,
@@ -147,7 +154,7 @@ class VideoServer:
             str | None, Field(description="job of the question before, where this one follows it up")
         ] = None,
     ) -> Annotated[CallToolResult, answers.VideoAnswer]:
-        """Answer a question about a video: the answer with its evidence, or a job to fetch it with get_answer.
+        """Answer a question about a video, or several: the answer with evidence, or a job to fetch it with get_answer.
 
         It searches and looks, reads the text on screen and listens by itself. Asking the same again joins the same
         job, so that a retry costs nothing.
@@ -155,10 +162,13 @@ class VideoServer:
         asked: QuestionOptions = {"options": options} if options else {}
         if max_seconds is not None:
             asked["max_seconds"] = max_seconds
-        file = self._find(video)
-        with _tell_reasons(video, file):
-            content_hash = await self._looker.run(partial(hash_content, file))
-            job = self._jobs.start(file, content_hash, question, asked, after)
+        names = [video] if isinstance(video, str) else video
+        files = {str(self._find(name)): name for name in names}
+        with _tell_reasons(files):
+            if len(files) < len(names):
+                raise ValueError(f"the videos of a question must differ, got {', '.join(names)}")
+            hashes = [await self._looker.run(partial(hash_content, Path(file))) for file in files]
+            job = self._jobs.start(files, hashes, question, asked, after)
         return await self._answer(job, wait_seconds, pictures, ctx)
 
     async def _get_answer(
@@ -173,6 +183,18 @@ class VideoServer:
             found = self._jobs.find(job)
         return await self._answer(found, wait_seconds, pictures, ctx)
 
+    async def _verify_answer(
+        self, job: Annotated[str, Field(description="id that ask_video gave")]
+    ) -> Annotated[CallToolResult, answers.AnswerReceipt]:
+        """Check what an answer cites, without a model: frames are decoded, quotations read or heard once more.
+
+        Call it again for what there was no time to check.
+        """
+        with _tell_reasons():
+            files = self._jobs.find(job).files
+        with _tell_reasons(files):
+            return answers.reply_receipt(await self._looker.run(partial(self._sleuth.verify, self._get_finished(job))))
+
     async def _overview(self, video: Video, count: FrameCount = 6) -> Annotated[CallToolResult, answers.VideoLook]:
         """Get evenly spread small frames of a whole video, with its duration, shape, cuts and sound."""
         return await self._show(video, "overview", count=count)
@@ -182,14 +204,16 @@ class VideoServer:
         video: Video,
         query: Annotated[str, Field(description="what should be seen, read or heard, in a few words", max_length=1000)],
         where: Annotated[
-            Literal["pictures", "text", "speech"],
-            Field(description="in what is seen, in the text on screen, or in what is said"),
+            Literal["pictures", "text", "speech", "everything"],
+            Field(description="in what is seen, in the text on screen, in what is said, or in all, which is slower"),
         ] = "pictures",
         start: Start = 0,
         stop: Stop = None,
         count: Annotated[int, Field(ge=1, le=32, description="moments or lines; 6 pictures at most")] = 6,
     ) -> Annotated[CallToolResult, answers.VideoLook]:
         """Find the moments of a video that fit a description best, or the lines on screen or of speech."""
+        if where == "everything":
+            return await self._show(video, "search", query=query, start=start, stop=stop, count=count)
         if where == "speech":
             if start or stop is not None:
                 raise ToolError("speech is searched in the whole video; `listen` gives all that is said in a window")
@@ -232,7 +256,7 @@ class VideoServer:
 
     async def _show(self, video: str, tool: str, **arguments: Any) -> CallToolResult:
         file = self._find(video)
-        with _tell_reasons(video, file):
+        with _tell_reasons({str(file): video}):
             look = await self._looker.look(file, tool, arguments)
         self._files[look.content_hash] = file
         return answers.reply_look(look.content_hash, look.seen, look.pictures)
@@ -246,12 +270,12 @@ class VideoServer:
                 told += 1
                 await ctx.report_progress(told, message=words)
 
-        with _tell_reasons(job.file.name, job.file):
+        with _tell_reasons(job.files):
             if not await self._jobs.wait(job, wait_seconds, tell):
                 return answers.reply_working(job.id, wait_seconds)
             result = self._get_result(job)
         refs = [ref for item in result.evidence for ref in item.frames]
-        self._files[result.trajectory.facts.content_hash] = job.file
+        self._files.update(zip(result.trajectory.content_hashes, map(Path, job.files), strict=True))
 
         def fit() -> CallToolResult:
             with result.open_pictures() as picture:
@@ -298,16 +322,15 @@ class VideoServer:
 
 
 @contextmanager
-def _tell_reasons(video: str = "", file: Path | None = None) -> Iterator[None]:
+def _tell_reasons(names: Mapping[str, str] | None = None) -> Iterator[None]:
     """Tells the host the reason of an error that it or its user can do something about; others the SDK keeps back.
 
     Args:
-        video: path as the host gave it.
-        file: the file behind it.
+        names: what the host calls each video, by its path.
     """
 
     def format_reason(error: Exception) -> str:
-        return hide_paths(" ".join(str(error).split()), "" if file is None else str(file), video)
+        return hide_paths(" ".join(str(error).split()), names)
 
     try:
         yield
@@ -339,7 +362,7 @@ def _use_own_names(words: str) -> str:
 def _format_progress(event: Event) -> str:
     """A line about an event of a run; empty for one that says nothing new."""
     if isinstance(event, RunStarted):
-        words = f"opened {event.facts.duration_seconds:.1f} s of video"
+        words = f"opened {sum(one.duration_seconds for one in (event.facts, *event.other_facts)):.1f} s of video"
     elif isinstance(event, VideoPrepared):
         words = format_preparation(event.stage, event.share)
     elif isinstance(event, ToolCalled):

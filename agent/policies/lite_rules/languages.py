@@ -27,6 +27,9 @@ class Language:
     """Words that point to `speech` or `text`; where both do, those of `written` decide for text."""
     edges: Mapping[str, re.Pattern[str]]
     places: Mapping[str, re.Pattern[str]]
+    sounds: Mapping[str, re.Pattern[str]]
+    """Words for `speech`, `singing`, `music` and `any` sound, how it `starts` and `stops`, the beginnings of questions
+    `whether` there is some and of what is `heard`, and `filler`, which says nothing more."""
     wants: Mapping[str, re.Pattern[str]]
     """Patterns by what is asked for, of which the first that matches holds."""
 
@@ -74,6 +77,7 @@ def _build_language(code: str, rows: dict[str, Any]) -> Language:
         _compile_patterns({name: rows[name] for name in ("speech", "text", "written")}),
         _compile_patterns({name: rows[name] for name in ("first", "last")}),
         _compile_patterns(rows["places"]),
+        _compile_patterns(rows["sounds"]),
         _compile_patterns(rows["wants"]),
     )
 

@@ -1,6 +1,7 @@
 """Lines of text and speech with time and place, as tools find them, and how they match questions and options."""
 
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,11 @@ from agent.policies.lite_rules.reading import AskedSpan
 from agent.policies.lite_rules.words import STOP_WORDS, collect_stems, normalize, parse_number, split_words
 from tools.observation import Box
 from tools.words import stem
+
+_LEAST_RUN_TOGETHER = 5
+"""Letters of words without their spaces from which they are looked for inside others."""
+_LEAST_JOINED = 4
+"""Letters of a word that another one may follow without a space."""
 
 Similarity = Callable[[str, Sequence[str]], Sequence[float]]
 """A function that gives the cosine of meaning, -1..1, between one text and each of several."""
@@ -64,11 +70,32 @@ def find_mentions(option: str, lines: Iterable[FoundLine]) -> list[tuple[FoundLi
 
 
 def _compute_share(wanted: set[str], option: str, text: str) -> float:
-    squeezed = normalize(option).replace(" ", "")
-    # OCR may drop the spaces between words
-    if len(squeezed) >= 5 and squeezed in normalize(text).replace(" ", ""):
-        return 1.0
-    return len(wanted & _collect_stems(text)) / len(wanted)
+    return 1.0 if is_run_together(option, text) else len(wanted & _collect_stems(text)) / len(wanted)
+
+
+def is_run_together(wanted: str, text: str) -> bool:
+    """Whether a text has words with other spaces between them: OCR may drop some, also beside the words.
+
+    A number, or a short word, must end where one of the text ends: `gate 1` is not in `gate 12`, nor `plan b` in
+    `plan budget`.
+    """
+    words = normalize(wanted).split()
+    sought, joined, edges = "".join(words), "", {0}
+    for word in normalize(text).split():
+        joined += word
+        edges.add(len(joined))
+    if not words:
+        return False
+    may_begin, may_end = (
+        len(sought) >= _LEAST_RUN_TOGETHER and len(word) >= _LEAST_JOINED and not re.search(r"\d", word)
+        for word in (words[0], words[-1])
+    )
+    start = joined.find(sought)
+    while start >= 0:
+        if (may_begin or start in edges) and (may_end or start + len(sought) in edges):
+            return True
+        start = joined.find(sought, start + 1)
+    return False
 
 
 def _collect_stems(text: str) -> set[str]:

@@ -10,14 +10,15 @@ from difflib import SequenceMatcher
 
 from agent.policies.lite_rules.case import QuestionContext
 from agent.policies.lite_rules.establishing import abstain, answer_cannot_tell, find_hidden_reasons
-from agent.policies.lite_rules.lines import FoundLine, find_mentions
+from agent.policies.lite_rules.lines import FoundLine, is_run_together
 from agent.policies.lite_rules.notes import collect_text_lines, iterate_findings, make_line_evidence
 from agent.policies.lite_rules.plan import Wanted, want_call
 from agent.policies.lite_rules.reading import find_written_text
-from agent.policies.lite_rules.words import split_words
+from agent.policies.lite_rules.words import parse_number, split_words
 from agent.policies.lite_rules.words import to_latin_lookalikes as looks_of
 from agent.trajectory import Answer, Trajectory
 from tools.observation import UNREADABLE_LETTERS
+from tools.words import stem
 
 _MOST_LINES = 32
 """Lines of text asked of search_text."""
@@ -36,6 +37,10 @@ _IS_THERE = re.compile(
 )
 _ALIKE = 0.8
 """Similarity (0..1) of letters from which a word is another one misread."""
+_LEAST_MISREAD = 4
+"""Letters of a word that may be misread: a shorter one that is nearly it is another word, as `on` and `one`."""
+_UNIT = re.compile(r"[$€£¥₽%°]")
+_ARTICLES = frozenset(("a", "an", "the"))
 
 
 def find_asked_text(case: QuestionContext) -> str | None:
@@ -136,13 +141,27 @@ def _find_yes_and_no(case: QuestionContext) -> tuple[int, int] | None:
 
 
 def is_saying(line: FoundLine, name: str) -> bool:
-    """Whether a line has the words of a text, some of their letters misread maybe."""
+    """Whether a line has all words of a text, some of their letters misread maybe, and its numbers as they are."""
     name, text = looks_of(name), looks_of(line.text)
-    if any(share >= 1.0 for _, share in find_mentions(name, [replace(line, text=text)])):
-        return True
-    wanted_words, found = split_words(name.casefold()), split_words(text.casefold())
-    return bool(wanted_words) and all(any(_is_alike(word, other) for other in found) for word in wanted_words)
+    words, found = split_words(name.casefold()), split_words(text.casefold())
+    # an article may stand on another line; `GATE A` ends with none
+    wanted = [word for word, after in zip(words, [*words[1:], ""], strict=True) if word not in _ARTICLES or not after]
+    if not wanted or not _may_be_same_units(name, text):
+        return False
+    left = iter(found)  # read on from word to word: `5 OF 12` is not `12 OF 5`
+    return is_run_together(name, text) or all(any(_is_alike(word, other) for other in left) for word in wanted)
+
+
+def _may_be_same_units(name: str, text: str) -> bool:
+    """Whether two texts have a unit's sign in common, or one of them has none, which may be misread."""
+    wanted, found = set(_UNIT.findall(name)), set(_UNIT.findall(text))
+    return not wanted or not found or bool(wanted & found)
 
 
 def _is_alike(word: str, other: str) -> bool:
-    return SequenceMatcher(None, word, other, autojunk=False).ratio() >= _ALIKE
+    if (value := parse_number(word)) is not None or any(letter.isdigit() for letter in word):
+        return word == other or (value is not None and value == parse_number(other))
+    if stem(word) == stem(other):
+        return True
+    is_long = min(len(word), len(other)) >= _LEAST_MISREAD
+    return is_long and SequenceMatcher(None, word, other, autojunk=False).ratio() >= _ALIKE

@@ -38,7 +38,7 @@ def _item(folder: Path, task: str, row: Record) -> Item:
     if gold not in options:
         raise row.damaged("answer", "one of the candidates", gold)
     has_part = row.has("start") and row.has("end")
-    places = [resolve_inside(folder, f"{tree}{name}", row.place) for tree in (f"video/{task}/", f"{task}/", "video/")]
+    places = [resolve_inside(folder / tree, name, row.place) for tree in (f"video/{task}", task, "video")]
     return make_choice(
         row,
         options,

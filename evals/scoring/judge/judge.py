@@ -103,21 +103,23 @@ class AnswerJudge:
         self._policy = policy
         self._cache = cache or find_cache_root() / _FOLDER
 
-    def judge(self, rubric: Rubric, *, question: str, reference: str, answer: str) -> Verdict:
-        """The verdict on one answer; an empty answer has the lowest score unasked.
+    def judge(self, rubric: Rubric, *, question: str, reference: str, answer: str = "", reasoning: str = "") -> Verdict:
+        """The verdict on one answer or its reasoning; where that is empty it has the lowest score unasked.
 
         Args:
             rubric: what is judged.
             question: the question.
             reference: the correct answer, or what is known of the video.
             answer: the answer, without the thoughts that led to it: length buys leniency.
+            reasoning: the thoughts and calls that led to it, for the rubrics that judge them.
 
         Raises:
             PolicyError: the model can't be reached.
         """
-        if not answer.strip():
-            return Verdict(rubric.name, "scored", rubric.lowest, "no answer")
-        prompt = rubric.write(question=question, reference=reference, answer=answer)
+        for name, text in (("answer", answer), ("reasoning", reasoning)):
+            if name in rubric.judges and not text.strip():
+                return Verdict(rubric.name, "scored", rubric.lowest, f"no {name}")
+        prompt = rubric.write(question=question, reference=reference, answer=answer, reasoning=reasoning)
         path = self._cache / f"{hashlib.sha256(json.dumps([self.spec, prompt]).encode()).hexdigest()}.json"
         if (kept := load_kept(path, _KEPT)) is not None:
             return Verdict(rubric.name, "scored", kept.score, kept.why, kept.reply)
@@ -167,19 +169,20 @@ def read_verdict(rubric: Rubric, reply: str, usage: Usage | None = None) -> Verd
     return Verdict(rubric.name, "scored", sheet.score, sheet.reason, reply, usage)
 
 
-def open_judge(spec: str, tested: str) -> AnswerJudge:
+def open_judge(spec: str, tested: str, options: PolicyOptions | None = None) -> AnswerJudge:
     """Opens the judge of a spec.
 
     Args:
         spec: spec of the judge's policy, such as `http:MODEL@URL`.
         tested: spec of the policy whose answers are judged, or that is trained.
+        options: options of the judge's requests; the default ones if None.
 
     Raises:
         ValueError: the judge is the model under test, or no language model.
         PolicyError: the model can't be had.
     """
     check_is_another_model(spec, tested)
-    return AnswerJudge(open_policy(spec, PolicyOptions()))
+    return AnswerJudge(open_policy(spec, options or PolicyOptions()))
 
 
 def check_is_another_model(judge: str, tested: str) -> None:
@@ -189,7 +192,7 @@ def check_is_another_model(judge: str, tested: str) -> None:
         ValueError: it is; says so.
     """
     if find_model_name(judge) == find_model_name(tested):
-        raise ValueError(f"{judge} can't judge the answers of {tested}: it is the same model; name another --judge")
+        raise ValueError(f"{judge} can't judge the answers of {tested}: it is the same model; name another judge")
 
 
 def find_model_name(spec: str) -> str:

@@ -1,7 +1,7 @@
 """The judge's rubrics: a fixed prompt each, as a text file, with the range of its scores.
 
 Correctness is for answers with a reference; grounding, coherence and insight are the three axes for explanations and
-predictions.
+predictions; consistency, citing and step are for the reasoning of a run.
 """
 
 import hashlib
@@ -13,6 +13,8 @@ from importlib.resources import files
 
 from agent.rendering.sanitize import escape_markup
 
+_PLACE = re.compile(r"\{(question|reference|answer|reasoning)\}")
+
 
 @dataclass(frozen=True)
 class Rubric:
@@ -22,24 +24,36 @@ class Rubric:
     lowest: int
     highest: int
 
-    def write(self, *, question: str, reference: str, answer: str) -> str:
+    @property
+    def judges(self) -> frozenset[str]:
+        """Which of `answer` and `reasoning` it judges."""
+        return frozenset(_PLACE.findall(_read_template(self.name))) - {"question", "reference"}
+
+    def write(self, *, question: str, reference: str, answer: str = "", reasoning: str = "") -> str:
         """The prompt for one answer; each text is a JSON string that it can't leave, without tags and special tokens.
 
         Args:
             question: the question.
             reference: the correct answer, or what is known of the video.
-            answer: the answer to be judged.
+            answer: the answer, if the rubric judges it.
+            reasoning: the thoughts and calls that led to the answer, if the rubric judges them.
         """
-        said = {"question": question, "reference": reference, "answer": answer}
+        said = {"question": question, "reference": reference, "answer": answer, "reasoning": reasoning}
         quoted = {name: json.dumps(escape_markup(text), ensure_ascii=False) for name, text in said.items()}
         # in one pass, so that no text can bring a place for another one with it
-        return re.sub(r"\{(question|reference|answer)\}", lambda place: quoted[place[1]], _read_template(self.name))
+        return _PLACE.sub(lambda place: quoted[place[1]], _read_template(self.name))
 
 
 CORRECTNESS = Rubric("correctness", 0, 1)
 AXES = (Rubric("grounding", 1, 5), Rubric("coherence", 1, 5), Rubric("insight", 1, 5))
 """Factual grounding, logical coherence and insightfulness."""
-RUBRICS = {rubric.name: rubric for rubric in (CORRECTNESS, *AXES)}
+CONSISTENCY = Rubric("consistency", 0, 1)
+"""Whether the reasoning leads to the answer."""
+CITING = Rubric("citing", 0, 1)
+"""Whether the reasoning names what the reference answer rests on."""
+STEP = Rubric("step", 0, 1)
+"""Whether the last turn of the reasoning makes sense."""
+RUBRICS = {rubric.name: rubric for rubric in (CORRECTNESS, *AXES, CONSISTENCY, CITING, STEP)}
 
 
 @cache

@@ -51,3 +51,10 @@ def test_a_link_as_the_allowed_folder_stands_for_what_it_leads_to(tmp_path: Path
 def test_a_folder_that_is_none_is_refused_at_once(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is no folder"):
         AllowedFolders([tmp_path / "missing"])
+
+
+def test_what_may_be_asked_about_is_listed_by_the_name_that_finds_it(tmp_path: Path, allowed: AllowedFolders) -> None:
+    (tmp_path / "second" / "deep").mkdir()
+    for name in ("deep/Talk.MP4", ".hidden.mp4", "notes.txt", "open.mp4"):
+        (tmp_path / "second" / name).write_bytes(b"x")
+    assert allowed.list_names((".mp4",)) == ["deep/Talk.MP4", "in.mp4", "open.mp4", "second.mp4"]

@@ -68,6 +68,15 @@ def test_the_name_of_the_file_is_not_asked_about(asked: Sleuth, tmp_path: Path, 
     assert re.fullmatch(r"How long is the video\)?\?", ended["question"])
 
 
+def test_several_videos_may_be_named(asked: Sleuth, tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / "videos" / name).write_bytes((tmp_path / "videos" / "a clip.mp4").read_bytes())
+    chat = build_chat_graph(asked, [tmp_path / "videos"])
+    ended = chat.invoke({"messages": [{"role": "user", "content": "Is b.mp4 longer than a.mp4, or 'b.mp4' first?"}]})
+    assert ended["question"] == "Is video 1 longer than video 2, or video 1 first?"
+    assert [Path(path).name for path in ended["video"]] == ["b.mp4", "a.mp4"]
+
+
 @pytest.mark.parametrize(
     ("content", "video", "reply"),
     [

@@ -27,7 +27,7 @@ from tools.toolbox import open_toolbox
 
 QUESTION = "How many?"
 MAX_SECONDS = 120.0
-TURNS = (
+TURNS_OF_ONE = (
     Turn("an overview", Calls((ToolCall("t1c1", "overview", {"count": 3}),))),
     Turn(
         "a window, a search and a mistake",
@@ -45,66 +45,99 @@ TURNS = (
         "enough", Answer("four", confidence=0.8, evidence=(Evidence(0.0, 1.0, ("t2c1",), (FrameRef(0.0, 96, 128),)),))
     ),
 )
+TURNS_OF_TWO = (
+    Turn("an overview", Calls((ToolCall("t1c1", "overview", {"count": 3, "video": 1}),))),
+    Turn(
+        "the other one, and mistakes",
+        Calls(
+            (
+                ToolCall("t2c1", "select_frames", {"start": 0.0, "stop": 1.0, "count": 2, "video": 2}),
+                ToolCall("t2c2", "zoom", {"seconds": 99.0, "box": [0, 0, 0.5, 0.5], "video": 2}),
+                ToolCall("t2c3", "overview", {"count": 3, "video": 3}),
+            )
+        ),
+    ),
+    Turn(
+        "enough",
+        Answer(
+            "the second",
+            confidence=0.8,
+            evidence=(Evidence(0.0, 1.0, ("t2c1",), (FrameRef(0.0, 96, 128, video=2),), video=2),),
+        ),
+    ),
+)
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A video with a policy that takes the turns, and a cache that has the video's whole index."""
+    """One or two videos with a policy that takes the turns, and a cache that has their whole index."""
 
-    clip: Path
+    clips: tuple[Path, ...]
     policy: str
     sleuth: Sleuth
 
+    @property
+    def folder(self) -> Path:
+        return self.clips[0].parent
 
-@pytest.fixture(scope="module")
-def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
+    @property
+    def given(self) -> str | list[str]:
+        """The videos as a client names them."""
+        names = [clip.name for clip in self.clips]
+        return names[0] if len(names) == 1 else names
+
+
+@pytest.fixture(scope="module", params=[TURNS_OF_ONE, TURNS_OF_TWO], ids=["one video", "two videos"])
+def asked(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Asked]:
     folder = tmp_path_factory.mktemp("doors")
     (folder / "videos").mkdir()
-    clip = write_clip(folder / "videos" / "clip.mp4", frames=40)
-    with open_toolbox(clip, encoder="hashing", cache=folder / "cache") as toolbox:
-        toolbox.index.wait_tiled()
-    policy = write_script(folder / "turns.json", TURNS)
+    names = ["clip.mp4"] if request.param is TURNS_OF_ONE else ["clip.mp4", "other.mp4"]
+    clips = tuple(write_clip(folder / "videos" / name, frames=40 + 5 * n) for n, name in enumerate(names))
+    for clip in clips:
+        with open_toolbox(clip, encoder="hashing", cache=folder / "cache") as toolbox:
+            toolbox.index.wait_tiled()
+    policy = write_script(folder / "turns.json", request.param, tuple(names[1:]))
     with Sleuth(policy, encoder="hashing", cache=folder / "cache") as sleuth:
-        yield Asked(clip, policy, sleuth)
+        yield Asked(clips, policy, sleuth)
 
 
 @pytest.fixture(scope="module")
 def direct(asked: Asked) -> RunResult:
-    return asked.sleuth.ask(asked.clip, QUESTION, max_seconds=MAX_SECONDS)
+    return asked.sleuth.ask(asked.clips, QUESTION, max_seconds=MAX_SECONDS)
 
 
 def ask_command_line(asked: Asked) -> Trajectory:
-    saved = asked.clip.parent.parent / "saved.json"
+    saved = asked.folder.parent / "saved.json"
     options = {"policy": asked.policy, "encoder": "hashing", "max-seconds": f"{MAX_SECONDS:g}", "save": str(saved)}
     with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("VIDEOSLEUTH_CACHE", str(asked.clip.parent.parent / "cache"))
-        main(["ask", str(asked.clip), QUESTION, *(f"--{name}={value}" for name, value in options.items())])
+        patched.setenv("VIDEOSLEUTH_CACHE", str(asked.folder.parent / "cache"))
+        main(["ask", *map(str, asked.clips), QUESTION, *(f"--{name}={value}" for name, value in options.items())])
     return load(saved)
 
 
 def ask_mcp(asked: Asked) -> Trajectory:
     async def play(server: VideoServer) -> Trajectory:
         async with Client(server.server) as client:
-            given = {"video": "clip.mp4", "question": QUESTION, "max_seconds": MAX_SECONDS}
+            given = {"video": asked.given, "question": QUESTION, "max_seconds": MAX_SECONDS}
             answer = (await client.call_tool("ask_video", given)).structured_content
             assert answer is not None
             (saved,) = (await client.read_resource(answer["trajectory"])).contents
             assert isinstance(saved, TextResourceContents)
             return from_json(saved.text)
 
-    with VideoServer(asked.sleuth, AllowedFolders([asked.clip.parent])) as server:
+    with VideoServer(asked.sleuth, AllowedFolders([asked.folder])) as server:
         return asyncio.run(play(server))
 
 
 def ask_video_graph(asked: Asked) -> Trajectory:
     graph = build_video_graph(asked.sleuth, max_seconds=MAX_SECONDS)
-    return from_json(graph.invoke({"video": str(asked.clip), "question": QUESTION})["trajectory_json"])
+    return from_json(graph.invoke({"video": [*map(str, asked.clips)], "question": QUESTION})["trajectory_json"])
 
 
 def ask_chat_graph(asked: Asked) -> Trajectory:
-    graph = build_chat_graph(asked.sleuth, [asked.clip.parent], max_seconds=MAX_SECONDS)
+    graph = build_chat_graph(asked.sleuth, [asked.folder], max_seconds=MAX_SECONDS)
     said = {"messages": [{"role": "user", "content": QUESTION}]}
-    return from_json(graph.invoke(said, context=ChatContext("clip.mp4"))["trajectory_json"])
+    return from_json(graph.invoke(said, context=ChatContext(asked.given))["trajectory_json"])
 
 
 IN_PROCESS: dict[str, Callable[[Asked], Trajectory]] = {
@@ -117,24 +150,29 @@ IN_PROCESS: dict[str, Callable[[Asked], Trajectory]] = {
 
 @pytest.mark.parametrize("door", IN_PROCESS)
 def test_every_door_gives_the_same_trajectory(door: str, asked: Asked, direct: RunResult) -> None:
-    assert len(direct.trajectory.steps) == len(TURNS)
+    assert direct.status == "answered"
+    assert direct.trajectory.turns == len(TURNS_OF_ONE if len(asked.clips) == 1 else TURNS_OF_TWO)
     assert timeless(IN_PROCESS[door](asked)) == timeless(direct.trajectory)
 
 
-def test_a_job_over_http_gives_the_same_trajectory(asked: Asked, direct: RunResult) -> None:
-    folder = asked.clip.parent.parent
-    with serving(folder, asked.clip.parent, policy=asked.policy) as server, server.client() as http:
-        given = {"video": str(asked.clip), "question": QUESTION, "max_seconds": MAX_SECONDS}
+def test_jobs_and_chats_over_http_give_the_same_trajectory(asked: Asked, direct: RunResult) -> None:
+    paths = [str(clip) for clip in asked.clips]
+    parts = [{"type": "video_url", "video_url": {"url": path}} for path in paths]
+    said = {"role": "user", "content": [*parts, {"type": "text", "text": QUESTION}]}
+    chat = {"model": "video-sleuth", "messages": [said], "video_sleuth": {"max_seconds": MAX_SECONDS}}
+    with serving(asked.folder.parent, asked.folder, policy=asked.policy) as server, server.client() as http:
+        given = {"video": paths[0] if len(paths) == 1 else paths, "question": QUESTION, "max_seconds": MAX_SECONDS}
         job = http.post("/v1/jobs", json=given).json()["id"]
         ended = http.get(f"/v1/jobs/{job}", params={"wait_seconds": 60}).json()
-        saved = http.get(f"/v1/jobs/{job}/trajectory").text
-    assert timeless(from_json(saved)) == timeless(direct.trajectory)
+        chatted = http.post("/v1/chat/completions", json=chat).json()["video_sleuth"]
+        saved = [http.get(f"/v1/jobs/{one}/trajectory").text for one in (job, chatted["job"])]
+    assert [timeless(from_json(one)) for one in saved] == [timeless(direct.trajectory)] * 2
     assert without_clock(ended["result"]) == without_clock(direct.as_data())
 
 
 def test_the_tool_of_langchain_gives_the_same_record(asked: Asked, direct: RunResult) -> None:
-    tool = make_video_tool(asked.sleuth, [asked.clip.parent], max_seconds=MAX_SECONDS)
-    call = {"name": "ask_video", "args": {"video": "clip.mp4", "question": QUESTION}, "id": "1", "type": "tool_call"}
+    tool = make_video_tool(asked.sleuth, [asked.folder], max_seconds=MAX_SECONDS)
+    call = {"name": "ask_video", "args": {"video": asked.given, "question": QUESTION}, "id": "1", "type": "tool_call"}
     assert without_clock(tool.invoke(call).artifact) == without_clock(direct.as_data())
 
 

@@ -107,7 +107,7 @@ def data(result: CallToolResult) -> dict[str, Any]:
 def test_every_tool_only_reads_and_says_what_it_gives(folder: Path) -> None:
     listed = played(folder, lambda client: client.list_tools()).tools
     assert [tool.name for tool in listed] == [
-        *("ask_video", "get_answer", "overview", "search", "look", "zoom", "read", "listen")
+        *("ask_video", "get_answer", "verify_answer", "overview", "search", "look", "zoom", "read", "listen")
     ]
     for tool in listed:
         assert tool.annotations.read_only_hint
@@ -474,3 +474,43 @@ def test_a_question_after_a_job_follows_it_up(folder: Path) -> None:
 
     assert played(folder, play)[0] == ["How many?"]
     assert "there is no job" in played(folder, play)[1]
+
+
+def test_a_question_may_be_about_several_videos(folder: Path) -> None:
+    write_clip(folder / "longer.mp4", frames=50)
+    (folder / "same.mp4").write_bytes((folder / "longer.mp4").read_bytes())
+    look = ToolCall("t1c1", "select_frames", {"start": 0.0, "stop": 1.0, "count": 2, "video": 2})
+    seen = Evidence(0.0, 1.0, ("t1c1",), (FrameRef(0.0, 96, 128, video=2),), video=2)
+    policy = ScriptedPolicy((Turn("a look", Calls((look,))), Turn("enough", Answer("the second", evidence=(seen,)))))
+
+    async def play(client: Client) -> tuple[dict[str, Any], dict[str, Any], str, bytes, str]:
+        asked = {"video": ["clip.mp4", "longer.mp4"], "question": "Which?"}
+        first = await client.call_tool("ask_video", asked)
+        again = await client.call_tool("ask_video", asked | {"video": ["clip.mp4", "same.mp4"]})
+        (frame,) = (await client.read_resource(data(first)["evidence"][0]["frames"][0]["link"])).contents
+        twice = await client.call_tool("ask_video", asked | {"video": ["clip.mp4", "./clip.mp4"]})
+        assert isinstance(frame, BlobResourceContents)
+        return data(first), data(again), words(first), base64.b64decode(frame.blob), words(twice)
+
+    first, again, told, jpeg, twice = played(folder, play, policy)
+    assert first["job"] == again["job"]
+    assert first["evidence"][0]["video"] == 2
+    assert "Video 1, clip.mp4: Nothing" in first["coverage"]
+    assert "Video 2, longer.mp4: Seen" in first["coverage"]
+    assert "video 2, 00:00.0-00:01.0 frame" in told
+    assert "frame at video 2, 0.00 s: videosleuth://frames/" in told
+    assert counter(np.asarray(Image.open(io.BytesIO(jpeg)).convert("RGB"))) == 0
+    assert "the videos of a question must differ, got clip.mp4, ./clip.mp4" in twice
+
+
+def test_the_evidence_of_an_answer_is_looked_for_again(folder: Path) -> None:
+    async def play(client: Client) -> tuple[CallToolResult, CallToolResult]:
+        answered = data(await client.call_tool("ask_video", {"video": "clip.mp4", "question": "How many?"}))
+        verified = await client.call_tool("verify_answer", {"job": answered["job"]})
+        return verified, await client.call_tool("verify_answer", {"job": "0123"})
+
+    verified, nothing = played(folder, play)
+    assert data(verified)["is_found"]
+    assert [check["claim"] for check in data(verified)["checks"]] == ["frame at 0.000 s"]
+    assert words(verified).splitlines()[0] == "1 of 1 frames and quotations are found again"
+    assert "there is no job" in words(nothing)

@@ -8,7 +8,7 @@ from agent.loop.graph import RunContext, run_graph
 from agent.policies.lite import LitePolicy
 from agent.trajectory import Limits, Question, Stop, Trajectory, VideoFacts
 from tools.observation import UNREADABLE, Box, Finding, FrameRef, Observation
-from tools.toolbox import TOOL_NAMES
+from tools.toolbox import PULLED_TOOLS, TOOL_NAMES
 
 FACTS = VideoFacts("0" * 32, 60.0, 640, 360, has_speech_track=True)
 QUESTIONS = (
@@ -37,7 +37,7 @@ class Findings:
         self.called: list[str] = []
 
     def call(self, name: str, arguments: dict[str, Any]) -> Observation:
-        assert name in TOOL_NAMES
+        assert name in (*TOOL_NAMES, *PULLED_TOOLS)
         self.called.append(name)
         return Observation("", (FrameRef(1.0, 252, 448),), self.by_tool.get(name, ()))
 

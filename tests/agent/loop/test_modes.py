@@ -113,3 +113,9 @@ def test_word_tools_give_words(toolbox: Toolbox) -> None:
 def test_a_question_that_ends_early_is_not_put_to_the_whole_video(toolbox: Toolbox) -> None:
     with pytest.raises(ValueError, match="open it with until=2"):
         ask(Question("clip.mp4", "q?", until_seconds=2.0), toolbox, Model())
+
+
+def test_the_first_look_at_a_film_grows_with_it() -> None:
+    assert plan_initial_calls("look", facts(7200.0), scale=1.9)[0].arguments["count"] == 15
+    assert len(plan_initial_calls("captions", facts(7200.0), scale=1.9)) == 46
+    assert plan_initial_calls("look", facts(6.0), scale=0.5)[0].arguments["count"] == 6

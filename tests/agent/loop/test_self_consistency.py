@@ -1,9 +1,11 @@
 """Several runs of one question: votes, rounds, money."""
 
+from dataclasses import replace
+
 import pytest
 
 from agent.loop.self_consistency import ask_with_voting
-from agent.trajectory import Answer, Limits, Question, Step, Stop, Trajectory, Turn, Usage, VideoFacts
+from agent.trajectory import VOTES, Answer, Limits, Question, Step, Stop, Trajectory, Turn, Usage, VideoFacts
 
 FACTS = VideoFacts("0" * 32, 60.0, 640, 360)
 
@@ -96,3 +98,18 @@ def test_the_time_limit_holds_for_all_runs_together() -> None:
     assert len(player.asked) == 3
     assert player.left_seconds == [2.5, 1.5, 0.5]
     assert run.limits.max_seconds == 2.5
+
+
+def test_a_vote_can_weigh_what_a_run_states() -> None:
+    class Stating(Player):
+        def __call__(self, sample: int, density: int, limits: Limits) -> Trajectory:
+            run = super().__call__(sample, density, limits)
+            said = {"a": 0.2, "b": 0.9}[self.answers[sample] or ""]
+            return replace(run, steps=(Step(Turn("", Answer(self.answers[sample] or "", confidence=said))),))
+
+    for vote, wins in zip(VOTES, ("a", "b"), strict=True):
+        run = ask_with_voting(Stating("a", "a", "b"), 3, Limits(), 1, vote)
+        assert run.answer is not None
+        assert run.answer.text == wins
+    with pytest.raises(ValueError, match="no vote by 'size'"):
+        ask_with_voting(Stating("a", "b"), 2, Limits(), vote="size")  # type: ignore[arg-type]

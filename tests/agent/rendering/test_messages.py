@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -24,6 +25,7 @@ from agent.rendering.sanitize import escape_markup
 from agent.trajectory import (
     Answer,
     Calls,
+    Limits,
     Malformed,
     Question,
     Reply,
@@ -135,8 +137,36 @@ def test_past_the_limit_the_oldest_pictures_go_in_blocks_and_are_named() -> None
     conversation = render(played(*steps), SPECS, "text", options)
     assert [ref.seconds for ref in conversation.dropped] == [1.0, 2.0, 3.0, 4.0]
     assert [ref.seconds for ref in conversation.pictures] == [5.0, 6.0, 7.0, 8.0, 9.0, 10.0]
-    assert words(conversation).count(LEFT_OUT) == 4
+    assert words(conversation).count(LEFT_OUT.removesuffix(")")) == 4
     assert "Frame at 1.00 s" in words(conversation)
+
+
+def test_in_the_place_of_pictures_stands_what_was_thought_of_them() -> None:
+    steps = [looked(n) for n in range(1, 12)]
+    steps[1] = replace(steps[1], turn=replace(steps[1].turn, thought="a red <answer> »sign"))
+    steps[2] = replace(steps[2], turn=replace(steps[2].turn, thought=""))
+    parts = [render(played(*steps[:n]), SPECS, "text", PolicyOptions(max_pictures=8)) for n in range(9, len(steps))]
+    assert "had seen it: «a red ‹answer> ›sign»)" in words(parts[0])
+    assert words(parts[0]).count(LEFT_OUT) == 1  # the second, of which nothing was thought
+    # and nothing changes until the next block goes
+    for part, longer in pairwise(part.messages for part in parts):
+        assert longer[: len(part)] == part
+
+
+def test_pictures_that_were_never_seen_have_no_note() -> None:
+    many = Observation("many", tuple(FrameRef(float(n), 360, 640) for n in range(12)))
+    steps = [replace(looked(1), results=(Result("t1c1", many),)), looked(2)]
+    before, after = (words(render(played(*steps[:n]), SPECS, "text", PolicyOptions(max_pictures=8))) for n in (1, 2))
+    assert (before.count(LEFT_OUT), after.count(LEFT_OUT)) == (4, 8)
+    assert "your thought" not in after
+
+
+def test_a_run_that_may_see_more_than_a_clip_leaves_old_pictures_out() -> None:
+    many = Observation("many", tuple(FrameRef(float(n), 360, 640) for n in range(200)))
+    run = played(replace(looked(1), results=(Result("t1c1", many),)))
+    for max_frames, sent in ((128, 200), (None, 200), (243, 72)):
+        film = replace(run, limits=Limits(max_frames=max_frames))
+        assert len(render(film, SPECS, "text", OPTIONS).pictures) == sent
 
 
 def test_a_model_that_only_reads_gets_words_for_pictures() -> None:

@@ -200,9 +200,22 @@ def test_cost_that_was_not_measured_is_no_zero(tmp_path: Path, data: Path, quest
     model = [played(q, RIGHT, usage=spent) for q in asked_by(questions)]
     page = main([write_run(tmp_path / "a", questions, data, lite), write_run(tmp_path / "b", questions, data, model)])
     cost = {name: next(x for x in cells(page, name) if "/" in x[0]) for name in ("1 a", "2 b")}
-    assert cost["1 a"][3:] == ["–", "–", "–"]
+    assert cost["1 a"][3:] == ["–"] * 4
     assert cost["2 b"][3] == "2k / 2k / 2k / 2k"
-    assert cost["2 b"][-1] == "0.5"  # four right answers in 8,000 tokens
+    assert cost["2 b"][-2:] == ["0.5", "50"]  # four right answers in 8,000 tokens, and for eight cents
+
+
+def test_claims_are_told_apart_by_their_evidence_and_times_by_what_was_looked_at(
+    tmp_path: Path, data: Path, questions: QuestionSet
+) -> None:
+    off = Evidence(9.0, 9.5, note="nothing was looked at here")
+    answers = (RIGHT, Answer("green at 9 s", 1), Answer("red at 2.5 s", 0, evidence=(off,)), PASSED)
+    rows = [played(q, a) for q, a in zip(asked_by(questions), answers, strict=True)]
+    page = main([write_run(tmp_path / "a", questions, data, rows)])
+    (found,) = [row for row in cells(page, "1 a") if row[0] == "3"]
+    shares = [cell.partition(" %")[0] for cell in found]
+    # three claims, a third each; of the answers beside the founded one half are right; one of two times was not seen
+    assert shares == ["3", "33.3", "33.3", "33.3", "100.0", "50.0", "2", "50.0"]
 
 
 def test_how_much_of_the_video_was_seen_is_told_apart_from_what_was_searched(

@@ -166,7 +166,7 @@ def test_the_axes_go_from_0_to_1() -> None:
 
 def test_the_version_is_that_of_all_prompts() -> None:
     assert len(compute_rubrics_version()) == 12
-    assert len(RUBRICS) == 4
+    assert len(RUBRICS) == 7
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_the_version_is_that_of_all_prompts() -> None:
     ],
 )
 def test_a_model_does_not_judge_itself(judge: str, tested: str) -> None:
-    with pytest.raises(ValueError, match="it is the same model; name another --judge"):
+    with pytest.raises(ValueError, match="it is the same model; name another judge"):
         open_judge(judge, tested)
     check_is_another_model(judge, "http:other@openai")
 

@@ -1,8 +1,9 @@
+import math
 from pathlib import Path
 
 import pytest
 
-from tools.speech.subtitles import read_subtitle_file, read_subtitles, strip_markup
+from tools.speech.subtitles import SpeechLine, Subtitles, read_subtitle_file, read_subtitles, strip_markup
 
 SRT = "1\n00:00:01,000 --> 00:00:02,500\n<i>Grüße</i> &amp; hello\nworld\n\n2\n00:00:03,000 --> 00:00:04,000\nSecond\n"
 VTT = "WEBVTT\n\nNOTE not shown\n\n00:01.000 --> 00:02.000 align:start\n<v Bob>Hi there</v>\n"
@@ -122,3 +123,42 @@ def test_substation_without_its_styles_is_read(tmp_path: Path, layer: str, value
     said = f"Dialogue: {value},0:00:01.00,0:00:02.00,Default,,0,0,0,,Hello,\\Nyou"
     path.write_text(f"[Script Info]\nTitle: x\n\n[Events]\nFormat: {fields}\n{said}\n")
     assert [line.text for line in read_subtitles(path)] == ["Hello, you"]
+
+
+def says(*cues: tuple[float, float, str], is_whole: bool = True) -> Subtitles:
+    return Subtitles(tuple(SpeechLine(*cue, None, "subtitle file") for cue in cues), is_whole=is_whole)
+
+
+TALK = tuple((10.0 * n, 10.0 * n + 3, "The heron waits until noon.") for n in range(60))
+ALL = ((0.0, math.inf),)
+
+
+@pytest.mark.parametrize(
+    ("subtitles", "untold"),
+    [
+        (says(*TALK), ()),
+        (says(*TALK[:30], *TALK[50:]), ((293.0, 500.0),)),  # nobody wrote down what is said there, if anything is
+        (says(*TALK[:40]), ((393.0, 600.0),)),
+        (says(*TALK[:30], (400.0, 401.0, "[Music]"), *TALK[50:]), ((293.0, 500.0),)),
+        (says(*TALK, is_whole=False), ALL),
+        (says(TALK[3], TALK[40]), ALL),  # as forced subtitles that are not marked so
+        (says(*((start, stop, "[Wind howls] (A door slams)") for start, stop, _ in TALK)), ALL),
+        (says(), ALL),
+    ],
+)
+def test_where_subtitles_are_not_all_that_is_said_is_known(
+    subtitles: Subtitles, untold: tuple[tuple[float, float], ...]
+) -> None:
+    assert subtitles.find_untold(0.0, 600.0) == untold
+
+
+def test_subtitles_before_the_window_tell_nothing_of_it() -> None:
+    assert says(*TALK[:30]).find_untold(300.0, 400.0) == ((300.0, math.inf),)
+    assert says(*TALK[:40]).find_untold(300.0, 400.0) == ()
+
+
+@pytest.mark.parametrize(("name", "is_whole"), [("film.en.forced.srt", False), ("film.en.srt", True)])
+def test_a_file_may_be_named_as_forced(tmp_path: Path, name: str, is_whole: bool) -> None:
+    path = tmp_path / name
+    path.write_text(SRT)
+    assert read_subtitle_file(path).is_whole is is_whole

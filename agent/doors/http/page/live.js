@@ -32,7 +32,8 @@ export function formatTime(seconds) {
 export class Live {
   /**
    * @param {string} job id of the job
-   * @param {{turns: Element, seen: Element, lines: Element, seek: (seconds: number) => void}} places
+   * @param {{turns: Element, seen: Element, lines: Element, addHead: (tracks: Element) => void,
+   *   seek: (seconds: number, canvas: Element?, video: number) => void}} places
    */
   constructor(job, places) {
     this.job = job;
@@ -42,14 +43,26 @@ export class Live {
 
   /** Starts anew, as a question does whose process died. */
   begin() {
-    this.seconds = 0;
     this.calls = new Map();
     this.heard = new Map();
-    this.field = draw("svg", { class: "field", "aria-hidden": "true" });
+    this.videos = [];
     this.places.turns.replaceChildren();
     this.places.lines.replaceChildren();
-    const row = make("div", { class: "row lane" }, make("span", { class: "label" }, "Seen"), this.field);
-    this.places.seen.replaceChildren(row);
+    this.places.seen.replaceChildren();
+  }
+
+  addVideo({ duration_seconds: seconds }) {
+    const number = this.videos.length + 1, field = draw("svg", { class: "field", "aria-hidden": "true" });
+    this.videos.push({ seconds, field });
+    const row = make("div", { class: "row lane" }, make("span", { class: "label" }, "Seen"), field);
+    const tracks = make("div", { class: `tracks of-${number}`, "data-seconds": seconds }, row);
+    this.places.seen.append(tracks);
+    this.places.addHead(tracks);
+    if (number > 1) {
+      this.places.seen.querySelectorAll(".label").forEach((label, index) => {
+        label.textContent = `Video ${index + 1}`;
+      });
+    }
   }
 
   /** Shows an event; gives what to say of it, if anything. */
@@ -79,9 +92,11 @@ export class Live {
   readOwn(name, value) {
     switch (name) {
       case "video":
-        this.seconds = value.duration_seconds;
-        this.places.seen.dataset.seconds = this.seconds;
+        this.addVideo(value);
         return "The video is open.";
+      case "other_videos":
+        value.forEach((facts) => this.addVideo(facts));
+        return "The videos are open.";
       case "video_prepared":
         return `Preparing the video: ${value.stage} ${Math.round(100 * value.share)} %`;
       case "observation":
@@ -144,20 +159,21 @@ export class Live {
     const { article, took } = this.calls.get(id);
     took.textContent = isRepeat ? "the same as before" : `${seconds.toFixed(2)} s`;
     if (observation.is_error) article.querySelector(".fence")?.classList.add("error");
-    this.addHeard(observation.findings);
+    this.addHeard(observation.findings, observation.video ?? 1);
     if (isRepeat || !observation.frames.length) return;
     const frames = observation.frames.map((ref, index) => this.makeFrame(id, ref, index, observation.findings));
     article.append(make("div", { class: "frames" }, ...frames));
-    for (const { seconds: at } of observation.frames) {
-      const x = `${(100 * at) / (this.seconds || 1)}%`;
-      this.field.append(draw("line", { class: "mark", x1: x, x2: x, y1: 5, y2: 21 }));
+    for (const { seconds: at, video } of observation.frames) {
+      const { seconds: length, field } = this.videos[(video ?? 1) - 1];
+      const x = `${(100 * at) / (length || 1)}%`;
+      field.append(draw("line", { class: "mark", x1: x, x2: x, y1: 5, y2: 21 }));
     }
   }
 
   makeFrame(id, ref, index, findings) {
-    const { width, height, seconds } = ref;
+    const { width, height, seconds, video } = ref;
     const address = `/v1/jobs/${this.job}/frame?call_id=${encodeURIComponent(id)}&index=${index}`;
-    const label = `Frame at ${formatTime(seconds)}`;
+    const time = `${video ? `video ${video}, ` : ""}${formatTime(seconds)}`, label = `Frame at ${time}`;
     const canvas = draw("svg", { class: "canvas", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
     canvas.append(draw("image", { href: address, width, height }));
     const isWhole = ref.box.join() === "0,0,1,1";
@@ -171,22 +187,24 @@ export class Live {
       canvas.append(draw("g", { class: "box other" }, title, halo, edge));
     }
     const portrait = height > width ? " portrait" : "";
-    const jump = make("button", { type: "button", class: "jump" }, formatTime(seconds));
-    jump.addEventListener("click", () => this.places.seek(seconds));
+    const jump = make("button", { type: "button", class: "jump" }, time);
+    jump.addEventListener("click", () => this.places.seek(seconds, null, video ?? 1));
     const glass = make("div", { class: "glass" }, canvas);
     return make("figure", { class: `frame${portrait}` }, glass, make("figcaption", {}, jump));
   }
 
-  addHeard(findings) {
+  addHeard(findings, video) {
     for (const finding of findings) {
-      if (finding.kind === "speech" && finding.text) this.heard.set(`${finding.start_seconds} ${finding.text}`, finding);
+      if (finding.kind !== "speech" || !finding.text) continue;
+      this.heard.set(`${video} ${finding.start_seconds} ${finding.text}`, { ...finding, video });
     }
-    const lines = [...this.heard.values()].sort((a, b) => a.start_seconds - b.start_seconds);
-    this.places.lines.replaceChildren(...lines.map(({ start_seconds: start, stop_seconds: stop, text }) => {
-      const time = make("span", { class: "num" }, formatTime(start));
+    const lines = [...this.heard.values()].sort((a, b) => a.video - b.video || a.start_seconds - b.start_seconds);
+    this.places.lines.replaceChildren(...lines.map(({ video: of, start_seconds: start, stop_seconds: stop, text }) => {
+      const said = this.videos.length > 1 ? `${of}, ${formatTime(start)}` : formatTime(start);
+      const time = make("span", { class: "num" }, said);
       const button = make("button", { type: "button" }, time, make("span", { class: "said" }, text));
-      button.addEventListener("click", () => this.places.seek(start));
-      return make("li", { "data-start": start, "data-stop": stop }, button);
+      button.addEventListener("click", () => this.places.seek(start, null, of));
+      return make("li", { "data-video": of, "data-start": start, "data-stop": stop }, button);
     }));
   }
 }

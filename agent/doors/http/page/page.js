@@ -6,17 +6,22 @@ import { Refused, follow, request, upload } from "./server.js";
 
 const LISTED = "video-sleuth-questions";
 const MOST_LISTED = 100;
+const MOST_TIMES = 8;
+const SIGNS = new Map([[true, "found"], [false, "not found"], [null, "not checked"]]);
 const STILL_SECONDS = 0.3;
 const WAIT_SECONDS = 5;
+const LONG_WAIT_SECONDS = 30;
 
 const find = (id) => document.getElementById(id);
 const form = find("asking"), player = find("player"), report = find("report"), stage = find("stage");
 const uploads = new WeakMap();  // ids by File, so that a file goes up once
 const own = new Map();  // addresses of files of this device by the ids of their uploads
 let records = readRecords();
+let added = [];  // videos of the question beside those in the fields
 let shown = null;  // the record on the page
 let running = null;  // {stop} while there is something to stop
 let playing = "";  // the video in the player, by its name at the server
+let showing = 1;  // its number among those of the question
 let still = null;  // second at which boxes lie over the player
 
 // ---- words
@@ -39,7 +44,7 @@ function complain(words, field = null) {
 function readRecords() {
   try {
     const kept = JSON.parse(localStorage.getItem(LISTED));
-    return Array.isArray(kept) ? kept : [];
+    return Array.isArray(kept) ? kept.filter(({ videos }) => videos) : [];  // earlier pages kept them otherwise
   } catch {  // storage is off, or another program's
     return [];
   }
@@ -60,41 +65,77 @@ function showRecords() {
     if (record.id === shown?.id) button.setAttribute("aria-current", "true");
     button.addEventListener("click", () => open(record));
     const when = new Date(record.at).toLocaleString([], { dateStyle: "short", timeStyle: "short" });
-    const told = make("p", {}, `${record.name}: `, make("span", { class: "said" }, record.answer || record.status));
+    const names = record.videos.map(({ name }) => name).join(", ");
+    const told = make("p", {}, `${names}: `, make("span", { class: "said" }, record.answer || record.status));
     return make("li", {}, button, make("span", { class: "soft small" }, when), told);
   }));
 }
 
-// ---- which video
+// ---- which videos
+
+function readFields() {
+  const files = [...find("file").files].map((file) => ({ file, name: file.name }));
+  if (files.length) return files;
+  const stored = find("stored"), path = find("path").value.trim();
+  if (stored.value) return [{ video: stored.value, name: stored.selectedOptions[0].textContent }];
+  return path ? [{ video: path, name: path.split("/").pop() }] : [];
+}
+
+function clearFields(but = null) {
+  for (const id of ["file", "stored", "path"]) if (id !== but) find(id).value = "";
+}
 
 function choose() {
-  const [file] = find("file").files;
-  if (file) return { file, name: file.name };
-  const stored = find("stored"), path = find("path").value.trim();
-  if (stored.value) return { video: stored.value, name: stored.selectedOptions[0].textContent };
-  return path ? { video: path, name: path.split("/").pop() } : null;
+  return [...added, ...readFields()];
 }
 
-/** Makes a video of the server the chosen one. */
-function take(video, name) {
-  const stored = find("stored"), isUpload = video.startsWith("file-");
-  find("file").value = "";
-  find("path").value = isUpload ? "" : video;
-  if (isUpload && ![...stored.options].some((option) => option.value === video)) {
-    stored.append(make("option", { value: video }, name));
-  }
-  stored.value = isUpload ? video : "";
+/** Makes videos of the server the chosen ones. */
+function take(videos) {
+  clearFields();
+  setAdded(videos.length > 1 ? videos : []);
+  if (videos.length > 1) return;
+  const [{ video, name }] = videos, stored = find("stored");
+  const isListed = () => [...stored.options].some((option) => option.value === video);
+  if (video.startsWith("file-") && !isListed()) find("uploaded").append(make("option", { value: video }, name));
+  if (isListed()) stored.value = video;
+  else find("path").value = video;
 }
 
-async function listUploads() {
-  const { data } = await (await request("/v1/files")).json();
-  const options = data.map((file) => make("option", { value: file.id }, file.filename));
-  find("stored").append(...options);
+function setAdded(videos) {
+  added = videos;
+  find("chosen").hidden = !added.length;
+  find("chosen").replaceChildren(...added.map((one) => {
+    const remove = make("button", { type: "button", "aria-label": `Remove ${one.name}` }, "Remove");
+    remove.addEventListener("click", () => {
+      setAdded(added.filter((other) => other !== one));
+      showFollowing();
+      find("further").focus();
+    });
+    return make("li", {}, make("span", { class: "said" }, one.name), remove);
+  }));
+}
+
+async function listVideos() {
+  const [uploads, videos] = await Promise.all(["/v1/files", "/v1/videos"].map(async (path) => (
+    (await (await request(path)).json()).data
+  )));
+  find("uploaded").append(...uploads.map(({ id, filename }) => make("option", { value: id }, filename)));
+  find("allowed").append(...videos.map(({ name }) => make("option", { value: name }, name)));
+}
+
+async function listPolicies() {
+  const { data } = await (await request("/v1/models")).json();
+  if (data.length < 2) return;
+  const makeOptions = () => data.map(({ id, policy }) => make("option", { value: id }, policy));
+  find("policy").append(...makeOptions());
+  find("beside").append(...makeOptions());
+  find("policies").hidden = false;
 }
 
 function showFollowing() {
   const chosen = choose();
-  find("following").hidden = !(shown?.isReported && chosen?.video === shown.video);
+  const isSame = chosen.length === shown?.videos.length && chosen.every((v, i) => v.video === shown.videos[i].video);
+  find("following").hidden = !(shown?.isReported && isSame);
 }
 
 // ---- the player
@@ -111,9 +152,34 @@ function play(video, address, name) {
   find("desk").classList.add("pictured");
 }
 
+/** Puts a video of the question that is shown into the player. */
+function showVideo(number) {
+  const { video, name } = shown.videos[number - 1];
+  showing = number;
+  play(video, own.get(video) ?? `/v1/jobs/${shown.id}/video?number=${number}`, name);
+  [...find("which").children].forEach((button, index) => {
+    button.setAttribute("aria-pressed", String(index + 1 === number));
+  });
+}
+
+function offerVideos({ videos }) {
+  find("which").hidden = videos.length < 2;
+  find("which").replaceChildren(...videos.map(({ name }, index) => {
+    const button = make("button", { type: "button" }, `Video ${index + 1}, `, make("span", { class: "said" }, name));
+    button.addEventListener("click", () => showVideo(index + 1));
+    return button;
+  }));
+}
+
+/** The number of the video that tracks are of. */
+function readNumber(tracks) {
+  return Number(/\bof-(\d+)/.exec(tracks.className)?.[1] ?? 1);
+}
+
 /** Moves the player; `boxes` of a frame are laid over it until it moves on. */
-function seek(seconds, canvas = null) {
+function seek(seconds, canvas = null, number = 1) {
   const boxes = find("boxes");
+  if (shown) showVideo(number);
   player.pause();
   player.currentTime = seconds;
   still = seconds;
@@ -134,17 +200,19 @@ player.addEventListener("timeupdate", () => {
   const now = player.currentTime;
   if (still !== null && Math.abs(now - still) > STILL_SECONDS) find("boxes").replaceChildren();
   for (const line of find("lines").children) {
-    line.classList.toggle("now", now >= Number(line.dataset.start) && now < Number(line.dataset.stop));
+    const { video, start, stop } = line.dataset;
+    line.classList.toggle("now", Number(video) === showing && now >= Number(start) && now < Number(stop));
   }
   for (const head of document.querySelectorAll(".tracks .playhead")) {
+    head.hidden = readNumber(head.parentElement) !== showing;
     head.style.setProperty("--at", now / Number(head.parentElement.dataset.seconds || 1));
   }
 });
 document.addEventListener("click", (event) => {
   const field = event.target.closest(".tracks .field");
   if (!field || event.target.closest("a")) return;
-  const { left, width } = field.getBoundingClientRect();
-  seek((Number(field.closest(".tracks").dataset.seconds) * (event.clientX - left)) / width);
+  const { left, width } = field.getBoundingClientRect(), tracks = field.closest(".tracks");
+  seek((Number(tracks.dataset.seconds) * (event.clientX - left)) / width, null, readNumber(tracks));
 });
 
 // ---- a run, and its report
@@ -157,15 +225,16 @@ async function open(record) {
   history.replaceState(null, "", `?job=${record.id}`);
   document.title = `${record.question} · Video Sleuth`;
   report.replaceChildren();
-  take(record.video, record.name);
+  take(record.videos);
   showFollowing();
   showRecords();
+  compare(record);
   watch(record);
 }
 
 function watch(record) {
-  const live = new Live(record.id, { turns: find("turns-so-far"), seen: find("seen"), lines: find("lines"), seek });
-  addHead(find("seen"));
+  const [turns, seen, lines] = ["turns-so-far", "seen", "lines"].map(find);
+  const live = new Live(record.id, { turns, seen, lines, addHead, seek });
   let content = "";
   const leave = follow(record.id, {
     onLost: () => say("The connection is lost. It is taken up again; the question goes on."),
@@ -179,7 +248,8 @@ function watch(record) {
         const words = live.read(event);
         if (words) say(words);
         if (event.name === "video") {
-          play(record.video, own.get(record.video) ?? `/v1/jobs/${record.id}/video`, record.name);
+          offerVideos(record);
+          showVideo(1);
         }
         hear();
       }
@@ -190,7 +260,9 @@ function watch(record) {
     leave,
     stop: () => {
       say("Stopping.");
-      request(`/v1/jobs/${record.id}/cancel`, { method: "POST" }).catch((error) => complain(error.message));
+      for (const { id } of [record, record.beside ?? record]) {
+        request(`/v1/jobs/${id}/cancel`, { method: "POST" }).catch((error) => complain(error.message));
+      }
     },
   });
   say("The question waits for its turn.");
@@ -251,13 +323,84 @@ function showReport(text, record) {
     const canvas = frame?.querySelector(".canvas:has(.box)");
     const jump = make("button", { type: "button", class: "jump" }, "Show it in the player");
     jump.setAttribute("aria-label", `Show exhibit ${exhibit.id.split("-")[1]} in the player`);
-    jump.addEventListener("click", () => seek(canvas ? Number(frame.dataset.seconds) : start, canvas));
+    const number = Number(exhibit.dataset.video ?? 1);
+    jump.addEventListener("click", () => seek(canvas ? Number(frame.dataset.seconds) : start, canvas, number));
     exhibit.querySelector(".facts").append(jump);
   }
+  offerReceipt(record);
   const saved = make("a", { href: `/v1/jobs/${record.id}/trajectory`, download: `${record.id}.json` });
   saved.append("Save the trajectory");
   report.querySelector("#cost").append(make("p", { class: "small" }, saved, " for ", make("code", {}, "agent replay")));
   report.querySelector("#answer").scrollIntoView({ block: "start" });
+}
+
+/** A button that has what the answer cites looked for in the video again. */
+function offerReceipt(record) {
+  const button = make("button", { type: "button", id: "verify" }, "Look for it in the video again");
+  const told = make("div", { role: "status" });
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    told.textContent = "Frames are decoded, and words read or heard, once more. No model takes part.";
+    try {
+      const { sentence, checks } = await (await request(`/v1/jobs/${record.id}/verify`, { method: "POST" })).json();
+      const items = checks.map(({ claim, is_found: isFound, found }) => (
+        make("li", {}, `${SIGNS.get(isFound)}: `, make("span", { class: "said" }, `${claim} (${found})`))
+      ));
+      told.replaceChildren(make("p", {}, `${sentence}.`), make("ul", { class: "receipt" }, ...items));
+    } catch (refused) {
+      if (!(refused instanceof Refused)) throw refused;
+      told.textContent = refused.message;
+    }
+    button.disabled = false;
+  });
+  report.querySelector("#evidence h2")?.after(make("p", { class: "buttons" }, button), told);
+}
+
+// ---- two policies side by side
+
+/** The record with its second run in the place of the first. */
+function swap(record) {
+  const { id, policy, beside } = record;
+  return { ...record, ...beside, beside: { id, policy } };
+}
+
+function compare(record) {
+  find("versus").hidden = !record.beside;
+  find("sides").replaceChildren();
+  if (!record.beside) return;
+  for (const one of [record, swap(record)]) {
+    const side = make("article", { class: "side" }, make("h3", { class: "said" }, one.policy), make("p", {}, "At work."));
+    find("sides").append(side);
+    fillSide(side, one, record).catch((error) => {
+      side.lastChild.textContent = error.message;
+    });
+  }
+}
+
+async function fillSide(side, one, record) {
+  let job;
+  do {
+    job = await (await request(`/v1/jobs/${one.id}?wait_seconds=${LONG_WAIT_SECONDS}`)).json();
+    if (shown !== record) return;
+  } while (job.status === "waiting" || job.status === "running");
+  const result = job.result ?? {};
+  const events = result.predictions?.map(({ event }) => event).join("; ");
+  const answer = (result.answer ?? result.summary ?? events) || job.error || job.status;
+  side.lastChild.replaceWith(make("p", {}, make("b", { class: "said" }, answer)));
+  if (!job.result) return;
+  const { confidence, usage, evidence = [] } = result;
+  const sure = typeof confidence === "number" ? `${Math.round(100 * confidence)} % confident, ` : "";
+  side.append(make("p", { class: "soft" }, `${sure}${usage.turns} turns, ${usage.seconds.toFixed(1)} s`));
+  const times = evidence.slice(0, MOST_TIMES).map(({ start_seconds: start, video }) => {
+    const jump = make("button", { type: "button", class: "jump" }, `${video ? `video ${video}, ` : ""}${formatTime(start)}`);
+    jump.addEventListener("click", () => seek(start, null, video ?? 1));
+    return jump;
+  });
+  side.append(make("p", { class: "times" }, ...times));
+  if (one === record) return;
+  const turn = make("button", { type: "button" }, "Show its report");
+  turn.addEventListener("click", () => open(one));
+  side.append(turn);
 }
 
 function addHead(tracks) {
@@ -319,25 +462,40 @@ function readOptions() {
   return body;
 }
 
+/** The choice of a policy as a part of the request; null for none. */
+function readPolicy(id) {
+  return find(id).value ? { model: find(id).value } : null;
+}
+
 async function ask() {
   const chosen = choose(), question = find("question").value.trim();
-  if (!chosen) return complain("Choose a video first.", find("file"));
+  if (!chosen.length) return complain("Choose a video first.", find("file"));
   if (!question) return complain("Write a question.", find("question"));
   complain("");
   const aborting = new AbortController(), { signal } = aborting;
   const stop = () => aborting.abort();
   setRunning({ stop, leave: stop });
   try {
-    const video = chosen.video ?? (await bringUp(chosen.file, signal));
-    if (chosen.file && !own.has(video)) own.set(video, URL.createObjectURL(chosen.file));
-    const body = { video, question, ...readOptions() };
+    const videos = [];
+    for (const { video, file, name } of chosen) {
+      const id = video ?? (await bringUp(file, signal));
+      if (file && !own.has(id)) own.set(id, URL.createObjectURL(file));
+      videos.push({ video: id, name });
+    }
+    const ids = videos.map(({ video }) => video), [policy, beside] = ["policy", "beside"].map(readPolicy);
+    const body = { video: ids.length === 1 ? ids[0] : ids, question, ...readOptions() };
     const [subtitles] = find("subtitles").files;
     if (subtitles) body.subtitles = await bringUp(subtitles, signal);
     if (!find("following").hidden && find("after").checked) body.after = shown.id;
-    const job = await submit(body, signal);
+    const job = await submit({ ...body, ...policy }, signal);
     const record = {
-      id: job.id, question, video, name: chosen.name, status: job.status, answer: "", after: body.after, at: Date.now(),
+      id: job.id, question, videos, status: job.status, answer: "", after: body.after, at: Date.now(),
+      policy: job.policy,
     };
+    if (beside) {
+      const other = await submit({ ...body, ...beside }, signal);
+      record.beside = { id: other.id, policy: other.policy };
+    }
     records = [record, ...records].slice(0, MOST_LISTED);
     keepRecords();
     find("question").value = "";
@@ -362,11 +520,20 @@ find("question").addEventListener("keydown", (event) => {
 });
 find("stop").addEventListener("click", () => running?.stop());
 find("choice").addEventListener("input", (event) => {
-  // one video is chosen at a time: the last way that was taken
-  for (const id of ["file", "stored", "path"]) if (id !== event.target.id) find(id).value = "";
+  clearFields(event.target.id);  // the last way that was taken counts
   const [file] = find("file").files;
   if (file) play(`${file.name} ${file.lastModified}`, URL.createObjectURL(file), file.name);
   showFollowing();
+});
+find("further").addEventListener("click", () => {
+  const fields = readFields();
+  if (!fields.length) return complain("Choose a video first, then add it and choose the next one.", find("file"));
+  complain("");
+  setAdded([...added, ...fields]);
+  clearFields();
+  showFollowing();
+  say(`Chosen so far: ${added.map(({ name }) => name).join(", ")}. Choose the next one.`);
+  find("file").focus();
 });
 find("forget").addEventListener("click", () => {
   records = [];
@@ -387,7 +554,8 @@ document.addEventListener("drop", (event) => {
 });
 
 showRecords();
-listUploads().catch((error) => complain(error.message));
+for (const listing of [listVideos(), listPolicies()]) listing.catch((error) => complain(error.message));
 const wanted = new URLSearchParams(location.search).get("job");
-const begun = records.find((record) => record.id === wanted);
+const both = records.flatMap((record) => (record.beside ? [record, swap(record)] : [record]));
+const begun = both.find((record) => record.id === wanted);
 if (begun) open(begun);

@@ -75,10 +75,11 @@ def wait_for_calm(server: RunningServer, before: Held) -> Held:
     return held
 
 
-def write_script(path: Path, turns: tuple[Turn, ...] = TURNS) -> str:
-    """The spec of a policy that takes these turns."""
-    steps = tuple(Step(turn) for turn in turns)
-    path.write_text(to_json(Trajectory(Question("v.mp4", "what?"), VideoFacts("", 1.0, 1, 1), steps=steps)))
+def write_script(path: Path, turns: tuple[Turn, ...] = TURNS, others: tuple[str, ...] = ()) -> str:
+    """The spec of a policy that takes these turns; `others`: names of further videos that they are about."""
+    steps, facts = tuple(Step(turn) for turn in turns), VideoFacts("", 1.0, 1, 1)
+    question = Question("v.mp4", "what?", other_videos=others)
+    path.write_text(to_json(Trajectory(question, facts, steps=steps, other_facts=(facts,) * len(others))))
     return f"scripted:{path}"
 
 

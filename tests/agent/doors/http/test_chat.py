@@ -19,7 +19,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     videos = folder / "videos"
     videos.mkdir()
     write_clip(videos / "clip.mp4", frames=40)
-    with serving(folder, videos) as running:
+    write_clip(videos / "other.mp4", frames=50)
+    with serving(folder, videos, policies="lite") as running:
         yield running
 
 
@@ -198,8 +199,27 @@ def test_single_frames_are_asked_about_as_a_video(client: openai.OpenAI, server:
         assert record["video"]["duration_seconds"] == seconds
 
 
-def test_the_list_of_models_has_one_that_can_be_asked(client: openai.OpenAI) -> None:
-    assert [model.id for model in client.models.list()] == ["video-sleuth"]
+def test_several_videos_come_as_parts_or_as_names(client: openai.OpenAI) -> None:
+    parts = [{"type": "video_url", "video_url": {"url": name}} for name in ("clip.mp4", "other.mp4")]
+    words = "How many in other.mp4, and in clip.mp4?"
+    said = client.chat.completions.create(model="video-sleuth", messages=[{"role": "user", "content": words}])
+    of_parts, of_names = (answered.model_extra["video_sleuth"] for answered in (ask(client, *parts), said))
+    assert [video["path"] for video in of_parts["videos"]] == ["clip.mp4", "other.mp4"]
+    assert [video["path"] for video in of_names["videos"]] == ["other.mp4", "clip.mp4"]
+    assert of_names["question"]["text"] == "How many in video 1, and in video 2?"
+
+
+def test_a_further_policy_of_the_server_is_a_model_of_its_own(client: openai.OpenAI) -> None:
+    asked: Any = {"messages": [{"role": "user", "content": "How long is clip.mp4?"}]}
+    answered = [client.chat.completions.create(model=name, **asked) for name in ("video-sleuth", "video-sleuth:lite")]
+    assert [(one.model_extra or {})["video_sleuth"]["policy"] for one in answered] == ["scripted", "lite"]
+    with pytest.raises(openai.NotFoundError, match="video-sleuth, video-sleuth:lite"):
+        client.chat.completions.create(model="video-sleuth:http", **asked)
+
+
+def test_the_list_of_models_has_those_that_can_be_asked(client: openai.OpenAI) -> None:
+    assert [model.id for model in client.models.list()] == ["video-sleuth", "video-sleuth:lite"]
+    assert client.models.retrieve("video-sleuth:lite").id == "video-sleuth:lite"
     with pytest.raises(openai.NotFoundError, match="video-sleuth"):
         client.chat.completions.create(model="gpt-5", messages=[{"role": "user", "content": "clip.mp4?"}])
 

@@ -1,5 +1,6 @@
 """Jobs with events named by AG-UI, faults of processes and clients, and an end in order."""
 
+import asyncio
 import json
 import os
 import signal
@@ -13,6 +14,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from agent.doors.http.serve import serve
+from agent.doors.http.settings import ServeSettings
 from agent.trajectory import Stop, from_json
 from tests.agent.doors.http.server import RunningServer, serving
 from tests.clips import write_clip
@@ -241,3 +244,26 @@ def test_after_sigterm_a_job_is_kept_and_taken_up_again_and_a_chat_is_told(slow:
         os.kill(worker, 0)
     with serving(slow.state.parent, videos) as again, again.client() as http:
         assert end_of(http, job)["status"] == "answered"
+
+
+def test_replies_do_not_wait_for_the_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reply in two pieces would take 40 ms more, until the client's kernel has acknowledged the first."""
+    has_no_delay = []
+
+    async def accept(sockets: list[socket.socket]) -> None:
+        async def note(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            accepted = writer.get_extra_info("socket")
+            has_no_delay.append(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        sockets[0].setblocking(False)
+        async with await asyncio.start_server(note, sock=sockets[0]):
+            reader, writer = await asyncio.open_connection(*sockets[0].getsockname())
+            await reader.read()
+            writer.close()
+            await writer.wait_closed()
+
+    monkeypatch.setattr("agent.doors.http.serve.set_up_logs", lambda: None)
+    monkeypatch.setattr("uvicorn.Server.run", lambda _, sockets: asyncio.run(accept(sockets)))
+    serve(ServeSettings(port=0, allow=(str(tmp_path),), state=str(tmp_path / "state")))
+    assert has_no_delay == [1]

@@ -43,7 +43,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, videos: Path) -> Iterator[
         yield running
 
 
-def ask(http: httpx2.Client, video: str) -> str:
+def ask(http: httpx2.Client, video: str | list[str]) -> str:
     job = str(http.post("/v1/jobs", json={"video": video, "question": "How many?"}).json()["id"])
     http.get(f"/v1/jobs/{job}", params={"wait_seconds": 60})
     return job
@@ -115,6 +115,32 @@ def test_a_job_gives_its_pictures_its_report_and_parts_of_its_video(server: Runn
         assert (part.status_code, part.content) == (206, (videos / "clip.mp4").read_bytes()[:10])
         for path in ("frame?call_id=t1c1&index=2", "frame?call_id=t9c9"):
             assert http.get(f"/v1/jobs/{job}/{path}").status_code == 404
+
+
+def test_what_an_answer_cites_is_looked_for_again(server: RunningServer) -> None:
+    with server.client() as http:
+        job = ask(http, "clip.mp4")
+        receipt = http.post(f"/v1/jobs/{job}/verify").json()
+        assert receipt == {"is_found": None, "sentence": "0 of 0 frames and quotations are found again", "checks": []}
+        refused = http.post(f"/v1/jobs/{ask(http, 'notes.txt')}/verify")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (409, "no_answer")
+
+
+def test_a_job_about_several_videos_gives_those_of_each(server: RunningServer, videos: Path) -> None:
+    write_clip(videos / "other.mp4", frames=50)
+    with server.client() as http:
+        assert [one["name"] for one in http.get("/v1/videos").json()["data"]] == ["clip.mp4", "other.mp4"]
+        job = ask(http, ["clip.mp4", "other.mp4"])
+        assert http.get(f"/v1/jobs/{job}").json()["video"] == ["clip.mp4", "other.mp4"]
+        for number, name in ((1, "clip.mp4"), (2, "other.mp4")):
+            played = http.get(f"/v1/jobs/{job}/video", params={"number": number})
+            assert played.content == (videos / name).read_bytes()
+        assert http.get(f"/v1/jobs/{job}/video", params={"number": 3}).status_code == 404
+        report = http.get(f"/v1/jobs/{job}/report").text
+        assert "other.mp4" in report
+        assert str(videos) not in report
+        saved = http.get(f"/v1/jobs/{job}/trajectory").json()
+        assert (saved["question"]["video"], saved["question"]["other_videos"]) == ("clip.mp4", ["other.mp4"])
 
 
 def test_what_is_no_video_is_not_played(server: RunningServer) -> None:

@@ -34,6 +34,7 @@ OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clie
 def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("videos")
     write_clip(folder / "clip.mp4", frames=40)
+    write_clip(folder / "other.mp4", frames=50)
     (folder / "notes.txt").write_text("not a video")
     return folder
 
@@ -41,7 +42,18 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, videos: Path) -> Iterator[RunningServer]:
     folder = tmp_path_factory.mktemp("server")
-    with serving(folder, videos, policy=write_script(folder / "turns.json", TURNS)) as running:
+    with serving(folder, videos, policy=write_script(folder / "turns.json", TURNS), policies="lite") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def comparing(tmp_path_factory: pytest.TempPathFactory, videos: Path) -> Iterator[RunningServer]:
+    """A server whose model looks at the second of two videos."""
+    folder = tmp_path_factory.mktemp("comparing")
+    look = ToolCall("t1c1", "select_frames", {"start": 0.0, "stop": 1.0, "count": 2, "video": 2})
+    seen = Evidence(0.0, 0.5, ("t1c1",), (FrameRef(0.0, 48, 64, video=2),), video=2, box=(0.1, 0.1, 0.5, 0.5))
+    turns = (Turn("", Calls((look,))), Turn("enough", Answer("the second", confidence=0.8, evidence=(seen,))))
+    with serving(folder, videos, policy=write_script(folder / "turns.json", turns, ("w.mp4",))) as running:
         yield running
 
 
@@ -151,6 +163,67 @@ def test_a_follow_up_goes_on_from_the_answer_and_the_list_leads_back(tab: Tab, s
     tab.wait("document.getElementById('answer')?.textContent.includes('How many?')")
     name_video(tab, "other.mp4")
     assert tab.run("document.getElementById('following').hidden")
+
+
+@pytest.mark.parametrize(("width", "is_dark"), [(390, False), (768, True), (1440, False)])
+def test_several_videos_are_asked_about_and_their_evidence_played(
+    tab: Tab, comparing: RunningServer, width: int, is_dark: bool
+) -> None:
+    tab.open(comparing.url, width, is_dark)
+    tab.wait("document.querySelectorAll('#allowed option').length === 2")
+    name_video(tab, "clip.mp4")
+    focus(tab, "further")
+    tab.press("Enter")
+    assert tab.run(STATE) == "Chosen so far: clip.mp4. Choose the next one."
+    tab.run(
+        "{const s = document.getElementById('stored'); s.value = 'other.mp4'; "
+        "s.dispatchEvent(new Event('input', {bubbles: true}))}"
+    )
+    assert tab.find_violations() == []
+    put(tab, "Which?")
+    tab.wait(REPORT)
+    assert tab.run(STATE) == "Answer: the second"
+    assert tab.run("document.querySelectorAll('#chosen li').length") == 2
+    assert tab.run("document.querySelector('#which [aria-pressed=true]').textContent") == "Video 1, clip.mp4"
+    tab.run("document.querySelector('.exhibit .jump').click()")
+    assert tab.run("document.querySelector('#which [aria-pressed=true]').textContent") == "Video 2, other.mp4"
+    assert tab.run("new URL(document.getElementById('player').src).search") == "?number=2"
+    assert tab.run("document.querySelectorAll('#boxes .box').length") == 1
+    tab.wait("document.getElementById('player').readyState > 0")
+    assert tab.run("document.getElementById('following').hidden") is False
+    tab.run("document.querySelector('#chosen button').click()")
+    assert tab.run("document.getElementById('following').hidden")
+    assert tab.run(OVERFLOW) == 0
+    assert tab.find_violations() == []
+    assert tab.logged == []
+
+
+@pytest.mark.parametrize(("width", "is_dark"), [(390, True), (768, False), (1440, False)])
+def test_two_policies_answer_side_by_side_and_their_evidence_is_looked_for_again(
+    tab: Tab, server: RunningServer, width: int, is_dark: bool
+) -> None:
+    tab.open(server.url, width, is_dark)
+    tab.wait("document.getElementById('policies').hidden === false")
+    focus(tab, "beside")
+    tab.run("document.getElementById('beside').value = 'video-sleuth:lite'")
+    name_video(tab, "clip.mp4")
+    put(tab, "How long is the video?")
+    tab.wait(f"{REPORT} && document.querySelectorAll('.side .soft').length === 2")
+    told = tab.run("[...document.querySelectorAll('.side')].map((side) => side.textContent)")
+    assert "four" in told[0]
+    assert told[1].startswith("lite")
+    assert "1.3 s" in told[1]
+    focus(tab, "verify")
+    tab.press("Enter")
+    tab.wait("document.querySelector('.receipt')")
+    assert "found: frame at 0.000 s" in tab.run("document.querySelector('.receipt').textContent")
+    assert tab.run(OVERFLOW) == 0
+    assert tab.find_violations() == []
+    tab.run("document.querySelector('.side > button').click()")
+    tab.wait(f"{REPORT} && document.querySelector('#report #answer').textContent.includes('1.3 s')")
+    tab.send("Page.reload")
+    tab.wait(f"{REPORT} && document.querySelector('#report #answer').textContent.includes('1.3 s')")
+    assert tab.logged == []
 
 
 def test_a_question_is_watched_and_stopped(tab: Tab, stuck: RunningServer) -> None:

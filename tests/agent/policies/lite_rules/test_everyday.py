@@ -129,7 +129,7 @@ def test_an_error_on_screen_is_read_with_the_lines_under_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["When does the music start?", "When was this filmed?", "Is there a dog?", "Cosa dice il cartello?"]
+    "text", ["Which song is it?", "When was this filmed?", "Is there a dog in a hat?", "Cosa dice il cartello?"]
 )
 def test_what_no_sense_can_tell_goes_with_what_may_help(text: str) -> None:
     answer = answered(text, search_text=(shown("HARBOUR"),), read_speech=SAID)

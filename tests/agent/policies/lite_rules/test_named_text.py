@@ -7,6 +7,8 @@ import pytest
 
 from agent.loop.graph import RunContext, run_graph
 from agent.policies.lite import LitePolicy
+from agent.policies.lite_rules.lines import FoundLine
+from agent.policies.lite_rules.named_text import is_saying
 from agent.policies.lite_rules.reading import find_written_text
 from agent.trajectory import Answer, Question, Trajectory, VideoFacts
 from tools.observation import UNREADABLE, UNREADABLE_LETTERS, Box, Finding, FrameRef, Observation
@@ -193,3 +195,66 @@ def test_what_the_question_names_is_no_answer_to_it() -> None:
     tools = Findings(search_text=(read("MUSEUM", 4.0, 6.0), read("COTTON", 4.0, 6.0, (0.4, 0.1, 0.5, 0.2))))
     answer, _ = played("Which word is on the tag beside the word MUSEUM?", (), tools)
     assert answer.text == "COTTON"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("GATE 12", "GATE 123"),
+        ("GATE 12", "GATE 112"),
+        ("12", "123"),
+        ("ROOM 1", "ROOM 10"),
+        ("MARCH 1", "MARCH 10"),
+        ("10:30", "10:31"),
+        ("AT 10:30", "AT 10:30:15"),
+        ("VERSION 1.2", "VERSION 1.2.3"),
+        ("12345", "12346"),
+        ("$5", "5 %"),
+        ("$1.50", "€1.50"),
+        ("5 OF 12", "12 OF 5"),
+        ("PLATFORM 7A", "PLATFORM 7B"),
+        ("GATE A", "GATE B"),
+        ("PLAN B", "PLAN BUDGET"),
+        ("COME IN", "COME INSIDE"),
+        ("NO SMOKING", "SMOKING ROOM"),
+        ("WAY OUT", "WAY IN"),
+        ("ART FAIR", "PART FAIR"),
+    ],
+)
+def test_a_number_and_a_short_word_are_matched_whole(name: str, text: str) -> None:
+    assert not is_saying(line(text), name)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("GATE 12", "TO GATE 12"),
+        ("GATE 12", "GATE12"),
+        ("10 KM", "10KM"),
+        ("ROOM TEN", "ROOM 10"),
+        ("10,000 STEPS", "10000 STEPS"),
+        ("5", "$5"),
+        ("ORCHARD", "0RCHARD"),
+        ("FRESH ORANGES", "FRESHORANGES DAILY"),
+        ("FRESH ORANGES", "FRESHORANGESDAILY"),
+        ("THE OLD MILL", "OLD MILL"),
+        ("GATE A", "GATE A"),
+        ("BREAKING NEWS", "BREAKNG NEWS"),
+        ("ORANGE CRATES", "ORANGE CRATE"),
+    ],
+)
+def test_what_differs_by_spaces_articles_or_a_misread_letter_is_the_same_text(name: str, text: str) -> None:
+    assert is_saying(line(text), name)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_claimed"), [("GATE 12", False), ("ENTRY", False), ("GATE 1234", True), ("GATE", False), ("3", True)]
+)
+def test_a_text_of_which_most_is_read_is_not_called_absent(text: str, is_claimed: bool) -> None:
+    name = "NO ENTRY" if text == "ENTRY" else "GATE 123"
+    answer, _ = played(f'Is the word "{name}" shown?', (), Findings(search_text=(read(text, 1.0, 2.0),)))
+    assert (answer.not_shown, answer.cannot_tell) == (is_claimed, not is_claimed)
+
+
+def line(text: str) -> FoundLine:
+    return FoundLine(text, 0.0, 1.0, False, "t1c1")
