@@ -39,6 +39,7 @@ def make_look_parser(about: str | None) -> Parser:
     made.add_argument("config", type=Path, metavar="CONFIG.toml", help="as one in rl/configs/run3")
     made.add_argument("--until", choices=get_args(Stage), default="grpo", help="the last stage that is done")
     made.add_argument("--report", action="store_true", help="evaluate what has been trained so far")
+    made.add_argument("--pack", type=Path, metavar="FOLDER", help="write what has been trained so far as one model")
     made.add_argument("--limit", type=int, metavar="N", help="questions of each evaluation; all if left out")
     return made
 

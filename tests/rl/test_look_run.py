@@ -64,9 +64,9 @@ def test_all_stages_in_tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     told.clear()
     main(plan, say=told.append)
     assert not told, "no stage is done twice"
-    both = pack(plan, tmp_path / "run/grpo/checkpoint-1", tmp_path / "packed")
-    policy = TransformersPolicy(str(both), PolicyOptions())
-    assert policy.setup.sees_pictures
+    both = pack(plan, tmp_path / "packed")
+    assert (both / "adapter/adapter_config.json").exists()
+    assert TransformersPolicy(str(both), PolicyOptions()).setup.sees_pictures
 
 
 def test_words_that_no_connector_was_taught_are_said_at_random(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
