@@ -61,6 +61,12 @@ class AlignSettings(TomlConfig):
 def align(model: Path, out: Path, settings: AlignSettings, say: Say = lambda _: None) -> Path:
     """Stage 1: trains the connector of a folder's model, with all else frozen; gives the new folder.
 
+    Args:
+        model: folder of the model.
+        out: folder to write.
+        settings: options of the stage.
+        say: prints a line of progress.
+
     Raises:
         MissingPartError: a package with weights is not installed.
     """
@@ -85,7 +91,16 @@ def align(model: Path, out: Path, settings: AlignSettings, say: Say = lambda _: 
 def instruct(
     model: Path, runs: Path, out: Path, adapter: Path, settings: AlignSettings, say: Say = lambda _: None
 ) -> None:
-    """Stage 2: trains the connector and an adapter on the answers of runs; writes them to two folders."""
+    """Stage 2: trains the connector and an adapter on the answers of runs; writes them to two folders.
+
+    Args:
+        model: folder of the aligned model.
+        runs: folder of the runs.
+        out: folder for the model with its trained connector.
+        adapter: folder for the adapter.
+        settings: options of the stage.
+        say: prints a line of progress.
+    """
     loaded = load_model(str(model), 640 * 360)
     rows = read_rows([runs], loaded.scribe, (), 4096, loaded.eyes, 640 * 360).rows
     say(f"{len(rows)} conversations, {max(len(row.ids) for row in rows)} tokens at most")
@@ -184,7 +199,14 @@ def _mean_loss(model: Any, rows: Sequence[TrainingConversation], at_once: int) -
 
 
 def draw_lesson(loaded: Loaded, seed: int, number: int, split: Split) -> CaptionLesson:
-    """The scene of a number as a lesson; the model has looked at its picture."""
+    """The scene of a number as a lesson; the model has looked at its picture.
+
+    Args:
+        loaded: the model.
+        seed: seed of the scenes.
+        number: number of the scene.
+        split: split of its shape and clips.
+    """
     scene = draw_scene(seed, number, split)
     assert loaded.eyes is not None
     shown = Message("user", (ImageBlock(FrameRef(0.0, *scene.picture.size[::-1], FULL_FRAME)), Text("\n" + ASKED)))

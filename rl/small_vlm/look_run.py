@@ -48,6 +48,11 @@ LESSON = Control("The first look, and a zoom on a needle that is too small for i
 def main(plan: LookPlan, until: command_lines.Stage = "grpo", say: Say = lambda _: None) -> None:
     """Does the stages up to one that are not done yet.
 
+    Args:
+        plan: options of the run.
+        until: the last stage.
+        say: prints a line of progress.
+
     Raises:
         ValueError: the folder holds another training.
         MissingPartError: a package is not installed.
@@ -92,7 +97,15 @@ def _sets(plan: LookPlan) -> list[tuple[str, LookSet]]:
 def play_expert(
     videos: Path, out: Path, zoom_share: float, control: Control = AS_IT_IS, say: Say = lambda _: None
 ) -> Path:
-    """Keeps a run of the expert on each question of a set; gives the folder."""
+    """Keeps a run of the expert on each question of a set; gives the folder.
+
+    Args:
+        videos: folder of the set.
+        out: folder for the runs.
+        zoom_share: share of the runs that zoom.
+        control: what the expert is given of the video.
+        say: prints a line of progress.
+    """
     asked_of = open_clips(videos)
     expert = RandomZoomExpert(*_known(asked_of), zoom_share)
     out.mkdir(parents=True, exist_ok=True)
@@ -135,7 +148,15 @@ def report(plan: LookPlan, limit: int | None = None, say: Say = lambda _: None) 
 def evaluate(
     plan: LookPlan, adapter: Path, control: str | None, limit: int | None = None, say: Say = lambda _: None
 ) -> list[ZoomCounts]:
-    """Counts of a model under a control, on held-out videos; what was run before is not run again."""
+    """Counts of a model under a control, on held-out videos; what was run before is not run again.
+
+    Args:
+        plan: options of the run.
+        adapter: folder of the adapter.
+        control: name of the control; None for the task as it is.
+        limit: number of questions; None asks all.
+        say: prints a line of progress.
+    """
     asked_of = open_clips(plan.videos_of("evaluate"))
     folder = plan.out / "evaluated" / f"{adapter.name}-{control or 'none'}-{limit or 'all'}"
     config = evaluation.RunConfig(

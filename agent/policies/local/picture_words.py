@@ -86,7 +86,7 @@ class PictureWords:
         self._features, self._album = features, album
 
     def measure(self, width: int, height: int) -> ImageSpan:
-        """As many ids as any picture has, of no picture."""
+        """The number of ids that every picture has, as ids of none."""
         return ImageSpan((FIRST_ID,) * TOKENS)
 
     def look(self, picture: Image.Image) -> ProcessedImage:
@@ -132,7 +132,13 @@ class PictureEmbedding(nn.Embedding):
 
 
 def add_connector(model: Any, shape: ConnectorShape, album: Album) -> nn.Module:
-    """Puts a connector with random weights in front of a causal language model; gives it back."""
+    """Puts a connector with random weights in front of a causal language model; gives it back.
+
+    Args:
+        model: the language model.
+        shape: dimensions of the connector.
+        album: where it finds the features of pictures.
+    """
     words = model.get_input_embeddings()
     scale = float(words.weight.detach().float().square().mean().sqrt())
     connector = make_connector(shape, words.embedding_dim, scale).to(words.weight.device, words.weight.dtype)
@@ -142,6 +148,11 @@ def add_connector(model: Any, shape: ConnectorShape, album: Album) -> nn.Module:
 
 def load_picture_words(folder: str, config: PictureWordsConfig, dtype: torch.dtype) -> tuple[Any, PictureWords]:
     """The model of a folder and its image processor, without the adapter that may lie in it.
+
+    Args:
+        folder: the folder.
+        config: its configuration.
+        dtype: the weights' type.
 
     Raises:
         MissingPartError: the package of SmolLM2 is not installed.
