@@ -9,8 +9,9 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -184,7 +185,8 @@ class Toolbox:
         if name not in self._specs:
             raise ToolError(f"no tool {name!r:.80}; the tools are {', '.join(self._told)}")
         checked = validate(self._specs[name], arguments)
-        with self.index.first():
+        # a model's reply is waited for, and the index has no reason to wait with it
+        with nullcontext() if name in CAPTION_TOOLS else self.index.first():
             observation: Observation = getattr(self, name)(**checked)
         self._remember_call(observation.frames)
         return observation
@@ -255,14 +257,16 @@ class Toolbox:
         if not query.strip():
             raise ToolError("search: the query is empty; describe what to find")
         begin, end = self._check_window(start, stop)
-        searches = {
+        searches: dict[str, Callable[[str, float, float], SenseSearch]] = {
             "pictures": self._search_pictures,
             "captions": self._search_captions,
-            "speech": self._search_speech,
+            "speech": partial(
+                self._search_speech, patience_seconds=_HEARING_SECONDS if where == "everything" else math.inf
+            ),
             "screen text": self._search_screen_text,
         }
         wanted = list(searches) if where == "everything" else [where]
-        parts = [searches[sense](query, begin, end, where) for sense in wanted]
+        parts = [searches[sense](query, begin, end) for sense in wanted]
         gaps = tuple(gap for part in parts for gap in part.gaps)
         if not any(part.spans for part in parts):
             return Observation("\n".join((*gaps, *(part.note for part in parts))), is_error=True, gaps=gaps, covered=())
@@ -611,7 +615,12 @@ class Toolbox:
         self._heard = other._resources
 
     def prepare(self, *, text: bool, speech: bool, captions: bool = False) -> None:
-        """Waits for the whole index; then reads all text, hears all speech and captions all clips, as asked.
+        """Waits for the whole index; then reads, hears and describes the whole video, as asked, for later calls.
+
+        Args:
+            text: whether to read all text on screen.
+            speech: whether to hear all speech.
+            captions: whether to caption all clips.
 
         Raises:
             ToolError: the captioner fails; what it described before is kept.
@@ -736,7 +745,7 @@ class Toolbox:
             gaps = (*gaps, f"{skipped}: text that was shown for less may be missed.")
         return gaps, unknown
 
-    def _search_pictures(self, query: str, begin: float, end: float, _: Where) -> SenseSearch:
+    def _search_pictures(self, query: str, begin: float, end: float) -> SenseSearch:
         self._resources.samples.wait()
         if not self.index.wait_searchable(get_timeout_left()):
             return SenseSearch("pictures", gaps=("No picture was indexed in the time that was left.",))
@@ -754,7 +763,7 @@ class Toolbox:
             "pictures", (Ranking("pictures", tuple(findings)),), spans, self._describe_search_gaps(begin, end)
         )
 
-    def _search_captions(self, query: str, begin: float, end: float, _: Where) -> SenseSearch:
+    def _search_captions(self, query: str, begin: float, end: float) -> SenseSearch:
         found = self._captions.find(begin, end)
         if not found.captions:
             return SenseSearch("captions", note="No captions were made: none were searched.")
@@ -764,9 +773,9 @@ class Toolbox:
         gaps = (f"{missing:.0f} s of this window have no caption yet.",) if found.missing else ()
         return SenseSearch("captions", rankings, spans, gaps)
 
-    def _search_speech(self, query: str, begin: float, end: float, where: Where) -> SenseSearch:
+    def _search_speech(self, query: str, begin: float, end: float, patience_seconds: float) -> SenseSearch:
         try:
-            with set_deadline(_HEARING_SECONDS if where == "everything" else math.inf):
+            with set_deadline(patience_seconds):
                 speech = self._heard.find_speech(begin, end)
         except MissingPartError as error:
             return SenseSearch("speech", gaps=(f"Speech was not searched: {error}.",))
@@ -777,7 +786,7 @@ class Toolbox:
         gaps = tuple(f"Not known: {gap}." for gap in speech.gaps)
         return SenseSearch("speech", rankings, ((begin, end),) if spans is None else spans, gaps)
 
-    def _search_screen_text(self, query: str, begin: float, end: float, _: Where) -> SenseSearch:
+    def _search_screen_text(self, query: str, begin: float, end: float) -> SenseSearch:
         try:
             reading = self._resources.screen_text.read_window(begin, end, _MAX_TEXT_FRAMES)
             found = tuple(map(_make_text_finding, reading.spans))
