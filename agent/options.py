@@ -115,7 +115,7 @@ def add_model_options(command: argparse.ArgumentParser) -> None:
         help="one request in all, however slowly the model writes; --max-seconds bounds the whole question",
     )
     group.add_argument("--concurrency", type=int, default=_DEFAULTS.concurrency, metavar="N", help="requests at once")
-    add_yes_option(group, "download the model if it is not here, without asking")
+    add_yes_option(group, "download the model if it is not here, and fetch what an address names, without asking")
     group.add_argument("--adapter", default="", metavar="FOLDER", help="LoRA adapter, for models in process")
 
 
@@ -140,7 +140,8 @@ class _AllowDownload(argparse.Action):
 def find_unused_options(options: argparse.Namespace, policy: Policy) -> list[str]:
     """The options given that a policy makes no use of, as written on the command line."""
     if policy.setup is None:
-        names = (*_OF_MODELS, "max_cost", "max_tokens", "examples")
+        of_lite = ("captioner",) if policy.spec == "lite" else ()
+        names = (*_OF_MODELS, "max_cost", "max_tokens", "examples", *of_lite)
     else:
         names = _UNUSED.get(policy.spec.partition(":")[0], ())
     return _list_given_options(options, names)

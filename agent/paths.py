@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-PATHS = frozenset({"video", "videos", "paths", "subtitles", "trajectory", "report", "save"})
+PATHS = frozenset({"video", "videos", "paths", "subtitles", "trajectory", "report", "save", "folder", "source"})
 """Arguments and options whose value is a path and nothing else."""
 
 _ESCAPED = re.compile(rb"\\x([89a-f][0-9a-f])")

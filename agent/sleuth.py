@@ -8,7 +8,8 @@ trajectory; it prints nothing, keeps nothing outside itself but the cache of ind
         result = sleuth.ask("video.mp4", "What does the sign say?", max_seconds=60)
         print(result.text, result.confidence, result.evidence)
 
-A list of paths in place of one asks about several videos: `sleuth.ask(["a.mp4", "b.mp4"], "Which of the two ...?")`.
+A list of paths in place of one asks about several videos: `sleuth.ask(["a.mp4", "b.mp4"], "Which of the two ...?")`. A
+folder asks about all videos in it: they are indexed once, and those that fit the question best are looked into.
 
 `aask` is for asyncio; `stream` and `astream` give the events of `agent.events` as they happen; `start` gives a `Run`,
 on which all of these rest and which can be cancelled. A bad input is a ValueError. Whatever else ends a run early (a
@@ -35,6 +36,7 @@ from agent.sessions.options import (
     QuestionOptions,
     VideoOptions,
     Videos,
+    is_searched,
     make_key,
     read_options,
 )
@@ -318,6 +320,30 @@ class Sleuth:
             else:
                 yield (toolboxes[0] if len(toolboxes) == 1 else SeveralVideos(toolboxes)).picture
 
+    def find_in_folder(self, asked: AskedQuestion, begun: float) -> AskedQuestion:
+        """A question about a folder as one about those of its videos that fit it best; any other one as it is.
+
+        Args:
+            asked: the question; all videos of its folder are indexed, as far as its time allows.
+            begun: when it began, of `time.monotonic`.
+
+        Raises:
+            ValueError: the folder holds no video that can be searched.
+        """
+        if asked.folder is None:
+            return asked
+        from agent.limits import compute_seconds_left
+        from agent.sessions.library import find_question_videos, update_library
+        from tools.index.library import Library
+
+        def open_one(path: Path) -> "AbstractContextManager[Toolbox]":
+            return self._opened(make_key(path, {}), lambda _: None)
+
+        library = Library(asked.folder, self._encoder.get(), self._cache)
+        with set_deadline(compute_seconds_left(asked.limits, begun)):
+            update_library(library, open_one)
+            return find_question_videos(asked, library)
+
     def submit(self, work: Callable[..., _T], *arguments: object) -> "Future[_T]":
         """Runs work of a door on a thread of the executor."""
         return self._executor.submit(work, *arguments)
@@ -355,6 +381,9 @@ class Sleuth:
         return {**self._tools, **configured}
 
     def _session(self, video: Videos, options: VideoOptions, earlier: "tuple[Trajectory, ...]") -> Session:
+        if isinstance(video, str | Path) and is_searched(Path(video), options.get("fps")):
+            raise ValueError(f"{video} is a folder: a session is about one video or several, `ask` is about a folder")
+
         def begin(question: str, more: QuestionOptions, history: History) -> Run:
             return self._begin(video, question, {**options, **more}, history)
 
@@ -380,7 +409,7 @@ class Sleuth:
 
         try:
             with follow_context(context):
-                trajectory = self._played(asked, history, run)
+                asked, trajectory = self._played(asked, history, run)
         finally:
             with self._lock:
                 self._runs.discard(run)
@@ -388,13 +417,14 @@ class Sleuth:
         run.tell(RunFinished(run.id, result))
         return result
 
-    def _played(self, asked: AskedQuestion, history: History, run: Run) -> "Trajectory":
+    def _played(self, asked: AskedQuestion, history: History, run: Run) -> "tuple[AskedQuestion, Trajectory]":
+        """The run of a question, with the videos that were found for it where it is about a folder."""
         from agent.loop.ask import ask, measure_length
         from agent.loop.checks import answer_late, make_unopened_trajectory
         from agent.trajectory import Stop, Trajectory, Turn
 
         begun = time.monotonic()
-        question, limits = asked.question, asked.limits
+        limits = asked.limits
         reader, progress = EventReader(run.id), ProgressReader(run.id, run.tell)
 
         def tell(told: Turn | Trajectory) -> None:
@@ -405,18 +435,20 @@ class Sleuth:
             progress.turn(is_on=True)
 
         def left_out(stop: Stop) -> Trajectory:
-            tell(make_unopened_trajectory(question, self._spec, limits, 0.0, stop))
-            return answer_late(make_unopened_trajectory(question, self._spec, limits, time.monotonic() - begun, stop))
+            tell(make_unopened_trajectory(asked.question, self._spec, limits, 0.0, stop))
+            seconds = time.monotonic() - begun
+            return answer_late(make_unopened_trajectory(asked.question, self._spec, limits, seconds, stop))
 
         try:
             with ExitStack() as stack:
                 remember = stack.enter_context(history.held())
                 begun = time.monotonic()  # the question before it does not cost this one its time
+                asked = self.find_in_folder(asked, begun)
                 toolbox = stack.enter_context(self.borrow_tools(asked, begun, progress.read))
                 if toolbox is None:
-                    return left_out(Stop.TIME_LIMIT)
+                    return asked, left_out(Stop.TIME_LIMIT)
                 ended = ask(
-                    question,
+                    asked.question,
                     toolbox,
                     self.get_policy(),
                     asked.size_limits(measure_length(toolbox)),
@@ -431,9 +463,9 @@ class Sleuth:
                     earlier=history.trajectories,
                     on_event=tell,
                 )
-                return remember(answer_late(ended))
+                return asked, remember(answer_late(ended))
         except WorkCancelledError:
-            return left_out(Stop.INTERRUPTED)
+            return asked, left_out(Stop.INTERRUPTED)
         finally:
             progress.turn(is_on=False)
 
@@ -446,9 +478,10 @@ class Sleuth:
         self, captioner: "str | Policy | Captioner | CaptionModel | None"
     ) -> "Captioner | CaptionModel | None":
         from agent.policies.captioner import open_captioner
+        from tools.runtime.user_config import read_default
 
-        is_spec_of_policy = isinstance(captioner, str) and captioner == self._spec
-        return open_captioner(captioner, self.get_policy() if is_spec_of_policy else None)
+        is_named = captioner is not None or read_default("captioner")
+        return open_captioner(captioner, self.get_policy() if is_named else None)
 
     def _opened(self, key: "VideoKey", on_progress: "OnProgress") -> "Toolbox":
         from tools.toolbox import open_toolbox
@@ -459,9 +492,11 @@ class Sleuth:
             subtitles=key.subtitles,
             cache=self._cache,
             captioner=self._captioner.get(),
+            start=key.from_seconds,
             until=key.until_seconds,
             picture_stream=key.picture_stream,
             audio=key.audio_track,
+            fps=key.fps,
             on_progress=on_progress,
         )
 
@@ -523,9 +558,11 @@ def _recall_videos(
 
     asked = recorded.question
     opened_as: VideoOptions = {
+        "from_seconds": asked.from_seconds,
         "until_seconds": asked.until_seconds,
         "audio_track": asked.audio_track,
         "picture_stream": asked.picture_stream,
+        "fps": asked.fps,
     }
     if video is None:
         return [unescape_path(path) for path in asked.videos], opened_as | options

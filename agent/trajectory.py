@@ -42,6 +42,17 @@ _LIMITS = {"max_turns": MOST_TURNS, "max_malformed": MOST_TURNS}
 
 
 @dataclass(frozen=True)
+class SearchedFolder:
+    """The folder that a question is about: its videos that fit the question best are looked into, the others not."""
+
+    path: str
+    videos: Annotated[int, Field(ge=1)]
+    """Number of video files in it."""
+    problems: tuple[str, ...] = ()
+    """Files that could not be searched, and why, a sentence each."""
+
+
+@dataclass(frozen=True)
 class Question:
     """A question about a video or several, without its reference answer: only `evals.example.Example` has that."""
 
@@ -55,13 +66,19 @@ class Question:
     """What the question asks for: an answer, a causal chain, or the three most likely next events."""
     until_seconds: float | None = None
     """Seconds from which on nothing may be seen; None is the whole video."""
+    from_seconds: float | None = None
+    """Second at which the video begins, which keeps its times; None is its own beginning."""
     audio_track: int | None = None
     """Number of the one sound track that is heard, from 1; None finds the one with speech."""
     picture_stream: int | None = None
     """Number of the stream of moving pictures that is seen, from 1; None is the file's main one."""
+    fps: float | None = None
+    """Pictures a second, where the video is a folder of them; None is 1."""
     other_videos: tuple[str, ...] = ()
     """Paths of further videos that the question is about, which are numbered from 2; empty for one about `video`
     alone."""
+    folder: SearchedFolder | None = None
+    """The folder that the videos were found in; None where they were named."""
     is_verbatim: bool = False
     """Whether a model is sent the text as it is, behind the pictures and without our prompt and tools. All that it says
     is then the answer: for published prompts and for judges."""
@@ -70,6 +87,19 @@ class Question:
     def videos(self) -> tuple[str, ...]:
         """Paths of all videos that the question is about, in the order of their numbers."""
         return (self.video, *self.other_videos)
+
+    @property
+    def unseen_videos(self) -> int:
+        """Number of videos of the folder that are not looked into."""
+        return 0 if self.folder is None else max(0, self.folder.videos - len(self.videos))
+
+    @property
+    def folder_gaps(self) -> tuple[str, ...]:
+        """What of the folder is not looked into, a sentence each."""
+        if self.folder is None or not self.unseen_videos:
+            return ()
+        looked = f"{len(self.videos)} of the {self.folder.videos} videos in {self.folder.path}"
+        return (f"Only {looked} were looked into, those that fit the question best.", *self.folder.problems)
 
     def __post_init__(self) -> None:
         if not self.text.strip():
@@ -84,6 +114,10 @@ class Question:
             raise ValueError(f"sound tracks are counted from 1, got {self.audio_track}")
         if self.until_seconds is not None and not 0 < self.until_seconds < math.inf:
             raise ValueError(f"need until_seconds > 0 and finite, got {self.until_seconds:g}")
+        if self.fps is not None and not 0 < self.fps < math.inf:
+            raise ValueError(f"need frames a second above 0, got {self.fps:g}")
+        if self.from_seconds is not None and not 0 <= self.from_seconds < (self.until_seconds or math.inf):
+            raise ValueError(f"need a start from 0 on and before the end, got from_seconds {self.from_seconds:g}")
         if self.other_videos:
             self._check_videos()
 
@@ -94,8 +128,10 @@ class Question:
             raise ValueError(f"the videos of a question must differ, got {', '.join(self.videos)}")
         if self.task != "answer":
             raise ValueError(f"to {self.task} there must be one video, got {len(self.videos)}")
-        if (self.until_seconds, self.audio_track, self.picture_stream) != (None, None, None):
-            raise ValueError("an end, a sound track or a stream of pictures can be chosen for one video only")
+        if {self.from_seconds, self.until_seconds, self.audio_track, self.picture_stream, self.fps} != {None}:
+            raise ValueError(
+                "a start, an end, a rate, a sound track or a stream of pictures can be chosen for one video only"
+            )
 
 
 @dataclass(frozen=True)
@@ -400,6 +436,15 @@ class VideoFacts:
     has_subtitles: bool = False
     gaps: tuple[str, ...] = ()
     """Parts of the file that can't be seen or heard, a sentence each."""
+    created_at: str = ""
+    """When the file says that it was created, as `2026-05-01 14:03:22 UTC`; empty where it does not say."""
+    start_seconds: Seconds = 0.0
+    """Second at which the video begins: 0, unless what comes before was cut off."""
+
+    @property
+    def length_seconds(self) -> float:
+        """Seconds from the beginning to the end."""
+        return self.duration_seconds - self.start_seconds
 
 
 @dataclass(frozen=True)
@@ -540,7 +585,8 @@ class Trajectory:
         """What of the video could not be looked at, read or heard, a sentence each: the file's, then the calls'."""
         known = [(video, gap) for video, facts in self.facts_by_number.items() for gap in facts.gaps]
         met = [(result.observation.video, gap) for result in self.results for gap in result.observation.gaps]
-        return tuple(dict.fromkeys(gap if video is None else f"Video {video}: {gap}" for video, gap in known + met))
+        named = (gap if video is None else f"Video {video}: {gap}" for video, gap in known + met)
+        return tuple(dict.fromkeys((*self.question.folder_gaps, *named)))
 
     @property
     def frames_seen(self) -> tuple[FrameRef, ...]:
@@ -658,7 +704,7 @@ def restrict_to_video(trajectory: Trajectory, video: int | None) -> Trajectory:
     question = trajectory.question
     return replace(
         trajectory,
-        question=replace(question, video=question.videos[video - 1], other_videos=()),
+        question=replace(question, video=question.videos[video - 1], other_videos=(), folder=None),
         facts=known[video],
         other_facts=(),
         steps=tuple(_restrict_step(step, video) for step in trajectory.steps),

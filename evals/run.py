@@ -24,6 +24,7 @@ from agent.loop.examples import MOST_ROUNDS, read_examples
 from agent.loop.modes import Mode
 from agent.loop.self_consistency import count_most_runs
 from agent.options import add_limit_options, add_model_options, read_budget, read_policy_options
+from agent.policies.captioner import check_captioner
 from agent.policies.registry import open_policy
 from agent.policy import Policy, PolicyError, PolicyOptions
 from agent.trajectory import STRATEGIES, VOTES, Limits, Stop, Strategy, Trajectory, Vote
@@ -115,6 +116,7 @@ class RunConfig:
             ValueError: the policy can't be run so, or would give the same answer in all samples or runs.
         """
         choose_mode(policy, self.mode)
+        check_captioner(None, self.mode, self.limits)
         if self.strategy != "direct" and policy.setup is None:
             raise ValueError(f"{policy.spec} is no language model: --strategy is for models")
         check_cost_limit(policy, self.limits)

@@ -61,6 +61,21 @@ def write_moving(path: Path, seconds: float, shown: Sequence[tuple[float, float]
     return _write(path, pictures)
 
 
+def write_colours(path: Path, names: Sequence[str], rate: int = 4) -> Path:
+    """Writes a small clip of one plain colour a second, of `COLOURS` or grey."""
+    colours = COLOURS | {"grey": (128, 128, 128)}
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=rate, options={"preset": "ultrafast", "threads": "1"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for name in names:
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), colours[name], np.uint8), format="rgb24")
+            for _ in range(rate):
+                frame.pts = None
+                container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
 def _write(path: Path, pictures: Sequence[NDArray[np.uint8]]) -> Path:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=FPS)

@@ -1,9 +1,10 @@
 """The cache on disk: one folder a video, named by its content, so that a renamed file is still known.
 
 Layout: `<root>/<content hash>/` holds `frames-…/` (pictures), `index-…/` (embeddings) and JSON of other parts beside
-them; `<root>/locks/` holds one lock file a video. The locks live outside the folders because removing a lock file that
-somebody waits on would let two writers in. A file is either complete under its name or not there: everything is
-written beside and moved into place.
+them; `<root>/library-…/` holds the index over the videos of a folder, `<root>/given-…/` and `<root>/fetched-…/` videos
+that were no files; all are used and pruned alike. `<root>/locks/` holds one lock file for each.
+The locks live outside the folders because removing a lock file that somebody waits on would let two writers in. A file
+is either complete under its name or not there: everything is written beside and moved into place.
 """
 
 import errno

@@ -124,7 +124,7 @@ def format_moments(query: str, moments: Sequence[FusedMoment]) -> str:
     for moment in moments:
         shares = ", ".join(f"{sense} {format_percent(share)}" for sense, share in moment.shares)
         found = "; ".join(map(_format_found, moment.findings))
-        lines.append(f"{moment.start_seconds:.2f}-{moment.stop_seconds:.2f} s ({shares}): {found}")
+        lines.append(f"{_format_span(moment.anchor)} ({shares}): {found}")
     return "\n".join(lines)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from agent.cli.run_options import VIDEO, add_run_options, check_order, is_file, run_question
 from agent.paths import escape_path
+from agent.sessions.options import is_searched
 from agent.trajectory import Question
 
 if TYPE_CHECKING:
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
 def add(commands: "Commands") -> None:
     """Adds the command `ask` to the parser."""
     ask = commands.add_parser("ask", help="ask a question of a video, or of several")
-    ask.add_argument("videos", metavar="VIDEO", nargs="+", help=f"{VIDEO}; several are numbered from 1 in this order")
+    ask.add_argument(
+        "videos",
+        metavar="VIDEO",
+        nargs="+",
+        help=f"{VIDEO}; several are numbered from 1 in this order; of a folder those that fit the question best",
+    )
     ask.add_argument("question", metavar="QUESTION", help="in quotes")
     ask.add_argument("--option", action="append", default=[], metavar="TEXT", help="one choice; give it twice or more")
     add_run_options(ask)
@@ -25,8 +31,18 @@ def add(commands: "Commands") -> None:
 
 def _run(options: argparse.Namespace) -> int:
     _check_words(options.videos, options.question)
+    if len(options.videos) == 1 and is_searched(Path(options.videos[0]), options.fps):
+        return _ask_folder(options)
     first, *others = (escape_path(video) for video in options.videos)
     question = Question(first, options.question, tuple(options.option), other_videos=tuple(others))
+    return run_question(options, question)
+
+
+def _ask_folder(options: argparse.Namespace) -> int:
+    if options.subtitles is not None:
+        raise ValueError(f"subtitles can be given for one video only, got {options.subtitles} for a folder")
+    question = Question(escape_path(options.videos[0]), options.question, tuple(options.option))
+    options.folder, options.videos = Path(options.videos[0]), []
     return run_question(options, question)
 
 

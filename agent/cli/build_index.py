@@ -1,21 +1,31 @@
 """`agent index`: builds the caches ahead of questions, and keeps them within their size."""
 
+import os
 import traceback
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from agent.policies.captioner import open_captioner
 from agent.report.console import show_index_progress
-from tools.cache import DEFAULT_LIMIT_BYTES, prune
-from tools.demux.file_kind import VIDEO_SUFFIXES
-from tools.encoders.registry import open_encoder
+from agent.sessions.library import describe_indexed
+from tools.cache import DEFAULT_LIMIT_BYTES, CacheError, find_cache_root, prune
+from tools.encoders.registry import Encoder, open_encoder
+from tools.index.library import IndexedVideo, Library, list_videos
 from tools.index.video_index import IndexProgress
 from tools.observation import MissingPartError, ToolError
+from tools.packaged_weights import is_installed, make_install_command
 from tools.toolbox import Toolbox, open_toolbox
 from tools.video.video import VideoError
+from tools.vision.captioner import Captioner, CaptionModel
+
+_RETRIES = 3
+"""Times that a task is tried again whose worker died."""
 
 
 @dataclass(frozen=True)
@@ -27,16 +37,47 @@ class NotIndexed:
     """True where neither the file nor the machine is to blame, but this program."""
 
 
+@dataclass(frozen=True)
+class IndexJob:
+    """A video to index, and what of it."""
+
+    video: Path
+    encoder: str
+    picture_stream: int | None = None
+    audio: int | None = None
+    speech: bool = False
+    text: bool = False
+    window: tuple[float | None, float | None] = (None, None)
+    captions: bool = False
+    captioner: str = ""
+    """Spec of the captioner; empty for the one of the configuration, or the packaged one."""
+
+
+@dataclass(frozen=True)
+class IndexOutcome:
+    """How the work on a video ended."""
+
+    said: str
+    """What to tell the user."""
+    indexed: IndexedVideo | None = None
+    """The video; None where it could not be indexed."""
+    is_bug: bool = False
+    is_of_file: bool = False
+    """Whether the file itself is to blame."""
+
+
 def index_all(
-    paths: Iterable[Path],
+    paths: Sequence[Path],
     encoder: str | None,
     console: Console,
     picture_stream: int | None = None,
     audio: int | None = None,
     speech: bool = False,
     text: bool = False,
+    window: tuple[float | None, float | None] = (None, None),
     captions: bool = False,
     captioner: str | None = None,
+    ray: str | None = None,
 ) -> list[NotIndexed]:
     """Indexes every video named or found in the folders named, and gives those that could not be indexed.
 
@@ -50,77 +91,151 @@ def index_all(
         audio: number of the sound track whose speech is recognised; with it speech is, whatever `speech` says.
         speech: whether speech is recognised too.
         text: whether screen text is read too.
+        window: seconds at which each video begins and ends; None for its own.
         captions: whether the clips are described too.
         captioner: spec of the model that describes them; that of the configuration, or the packaged one, if None.
+        ray: address of the Ray cluster that does the work; None for this process.
 
     Raises:
-        ValueError: a path does not exist, a folder holds no video, or there is no such encoder or captioner.
-        MissingPartError: the encoder is not installed.
+        ValueError: a path does not exist, a folder holds no video, or there is no such encoder, captioner or cluster.
+        MissingPartError: the encoder, or Ray, is not installed.
         PolicyError: the captioner's model can't be had.
     """
-    videos = find_videos(paths)
-    open_encoder(encoder or "auto")  # what is wrong with it is said once, and is no fault of the files
-    describer = open_captioner(captioner) if captions else None
-
-    def open_one(video: Path, on_progress: Callable[[IndexProgress], None]) -> Toolbox:
-        return open_toolbox(
-            video,
-            encoder=encoder,
-            picture_stream=picture_stream,
-            audio=audio,
-            captioner=describer,
-            on_progress=on_progress,
+    spec = encoder or "auto"
+    opened = open_encoder(spec)  # what is wrong with it is said once, and is no fault of the files
+    if captions:
+        _open_captioner_once(captioner or "")  # the same
+    # a question about the folder looks at the whole main stream of each file
+    is_usual = picture_stream is None and window == (None, None)
+    libraries = {path: Library(path, opened) for path in paths if is_usual and path.is_dir()}
+    listed = [(video, libraries.get(path)) for path in paths for video in find_videos([path])]
+    jobs = [
+        IndexJob(
+            video, spec, picture_stream, audio, speech or audio is not None, text, window, captions, captioner or ""
         )
-
-    failed = [
-        failure
-        for video in videos
-        if (
-            failure := _index(
-                video, open_one, console, speech=speech or audio is not None, text=text, captions=captions
-            )
-        )
-        is not None
+        for video, _ in listed
     ]
+    library_of = dict(listed)
+    failed = []
+    try:
+        for job, outcome in _work_off(jobs, opened, console) if ray is None else work_off_on_ray(jobs, ray):
+            is_well = outcome.indexed is not None
+            console.print(outcome.said, highlight=False, markup=False, style=None if is_well else "red", soft_wrap=True)
+            library = library_of[job.video]
+            if not is_well:
+                failed.append(NotIndexed(job.video, outcome.is_bug))
+            if library is not None and outcome.indexed is not None:
+                library.record(job.video, outcome.indexed)
+            elif library is not None and outcome.is_of_file:
+                library.record_failure(job.video, outcome.said)
+    finally:
+        for library in libraries.values():
+            library.save()
     if failed:
         names = ", ".join(str(failure.video) for failure in failed)
-        _print_line(console, f"not indexed: {len(failed)} of {len(videos)} videos: {names}", "red")
+        said = f"not indexed: {len(failed)} of {len(jobs)} videos: {names}"
+        console.print(said, highlight=False, markup=False, style="red", soft_wrap=True)
     return failed
 
 
-def _index(
-    video: Path,
-    open_one: Callable[[Path, Callable[[IndexProgress], None]], Toolbox],
-    console: Console,
-    *,
-    speech: bool,
-    text: bool,
-    captions: bool,
-) -> NotIndexed | None:
+def _work_off(jobs: Iterable[IndexJob], encoder: Encoder, console: Console) -> Iterator[tuple[IndexJob, IndexOutcome]]:
+    for job in jobs:
+        with show_index_progress(console) as on_progress:
+            outcome = index_one(job, encoder, on_progress)
+        yield job, outcome
+
+
+def index_one(job: IndexJob, encoder: Encoder, on_progress: Callable[[IndexProgress], None]) -> IndexOutcome:
+    """Indexes a video into the cache, going on with what is there of it.
+
+    Args:
+        job: the video, and what of it.
+        encoder: the open encoder.
+        on_progress: is told how far the work is.
+
+    Raises:
+        MissingPartError: something is not installed that every other file would need too.
+    """
+    video = job.video
     try:
-        with (
-            show_index_progress(console) as on_progress,
-            open_one(video, on_progress) as toolbox,
-        ):
-            toolbox.prepare(speech=speech, text=text, captions=captions)
-            _print_line(
-                console, f"{video}: {len(toolbox.index.store.seconds)} frames indexed{_describe_rest(toolbox, speech)}"
+        with open_toolbox(
+            video,
+            encoder=encoder,
+            start=job.window[0],
+            until=job.window[1],
+            picture_stream=job.picture_stream,
+            audio=job.audio,
+            captioner=_open_captioner_once(job.captioner) if job.captions else None,
+            on_progress=on_progress,
+        ) as toolbox:
+            toolbox.prepare(speech=job.speech, text=job.text, captions=job.captions)
+            count = len(toolbox.index.store.seconds)
+            return IndexOutcome(
+                f"{video}: {count} frames indexed{_describe_rest(toolbox, job.speech)}", describe_indexed(toolbox)
             )
-            return None
     except (VideoError, OSError) as error:
-        _print_line(console, str(error) if str(video) in str(error) else f"{video}: {error}", "red")
-        return NotIndexed(video, is_bug=False)
-    except MissingPartError:  # it would be missing for every other file
+        said = str(error) if str(video) in str(error) else f"{video}: {error}"
+        return IndexOutcome(said, is_of_file=not isinstance(error, CacheError))
+    except MissingPartError:
         raise
     except ToolError as error:  # of the captioner
-        _print_line(console, f"{video}: {error}", "red")
-        return NotIndexed(video, is_bug=False)
+        return IndexOutcome(f"{video}: {error}")
     except MemoryError:
-        _print_line(console, f"{video}: it needs more memory than there is", "red")
-        return NotIndexed(video, is_bug=False)
+        return IndexOutcome(f"{video}: it needs more memory than there is")
     except Exception:  # one file must not keep the others from being indexed, whatever is wrong with it or with us
-        _print_line(console, f"{video}: this is a bug of ours:\n{traceback.format_exc()}", "red")
-        return NotIndexed(video, is_bug=True)
+        return IndexOutcome(f"{video}: this is a bug of ours:\n{traceback.format_exc()}", is_bug=True)
+
+
+def work_off_on_ray(jobs: Iterable[IndexJob], address: str) -> Iterator[tuple[IndexJob, IndexOutcome]]:
+    """Indexes videos as tasks of a Ray cluster, each with its outcome as it comes; a killed worker's task is retried.
+
+    Every worker sees the videos and the cache under the paths that they have here.
+
+    Args:
+        jobs: the videos.
+        address: where the cluster is, as `ray.init` takes it; `local` starts one here, which ends with the work.
+
+    Raises:
+        ValueError: there is no such cluster.
+        MissingPartError: Ray is not installed.
+    """
+    if not is_installed("ray"):
+        raise MissingPartError(f"Ray is not installed: run `{make_install_command('ray')}`")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    ray: Any = import_module("ray")
+    known = {name: value for name, value in os.environ.items() if name.startswith("VIDEOSLEUTH_")}
+    known |= {"VIDEOSLEUTH_CACHE": str(find_cache_root()), "PYTHONPATH": str(Path(__file__).parents[2])}
+    local = {"include_dashboard": False} if address == "local" else {}
+    try:
+        ray.init(address, runtime_env={"env_vars": known}, log_to_driver=False, logging_level="ERROR", **local)
+    except (ConnectionError, ValueError) as error:
+        raise ValueError(f"no Ray cluster answers at {address}: {error}") from None
+    try:
+        index = ray.remote(num_cpus=1, max_retries=_RETRIES)(_index_in_worker)
+        waiting = {index.remote(replace(job, video=job.video.absolute())): job for job in jobs}
+        while waiting:
+            (done,), _ = ray.wait(list(waiting), num_returns=1)
+            job = waiting.pop(done)
+            try:
+                yield job, ray.get(done)
+            except ray.exceptions.RayError as error:
+                yield job, IndexOutcome(f"{job.video}: the worker that had it died, again and again: {error}")
+    finally:
+        ray.shutdown()
+
+
+def _index_in_worker(job: IndexJob) -> IndexOutcome:
+    return index_one(job, _open_once(job.encoder), lambda _: None)
+
+
+@cache
+def _open_captioner_once(spec: str) -> Captioner | CaptionModel | None:
+    return open_captioner(spec or None)
+
+
+@cache
+def _open_once(spec: str) -> Encoder:
+    return open_encoder(spec)
 
 
 def _describe_rest(toolbox: Toolbox, speech: bool) -> str:
@@ -130,26 +245,13 @@ def _describe_rest(toolbox: Toolbox, speech: bool) -> str:
     return f"; a question may still have to {' and to '.join(left)}" if left else ""
 
 
-def _print_line(console: Console, text: str, style: str | None = None) -> None:
-    console.print(text, highlight=False, markup=False, style=style, soft_wrap=True)
-
-
 def find_videos(paths: Iterable[Path]) -> list[Path]:
     """The files named, and the videos anywhere in the folders named, in order.
 
     Raises:
         ValueError: a folder holds no video.
     """
-    found: list[Path] = []
-    for path in paths:
-        if not path.is_dir():
-            found.append(path)
-            continue
-        inside = sorted(p for p in path.rglob("*") if p.suffix.casefold() in VIDEO_SUFFIXES and p.is_file())
-        if not inside:
-            raise ValueError(f"{path} holds no video file ({', '.join(sorted(VIDEO_SUFFIXES))})")
-        found += inside
-    return found
+    return [video for path in paths for video in (list_videos(path) if path.is_dir() else [path])]
 
 
 def prune_cache(max_gigabytes: float | None, console: Console) -> None:

@@ -38,7 +38,7 @@ def add(commands: "Commands") -> None:
     chat.add_argument("videos", metavar="VIDEO", nargs="+", help=f"{VIDEO}; several are asked about together")
     add_asking_options(chat)
     chat.add_argument("--resume", metavar="FILE.json", help="go on with a chat, or a run, that was saved")
-    chat.set_defaults(run=_run)
+    chat.set_defaults(run=_run, takes_standard_input=False)  # the questions are read there
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -79,6 +79,12 @@ def _video_options(options: argparse.Namespace) -> "VideoOptions":
     given: VideoOptions = {}
     if options.subtitles is not None:
         given["subtitles"] = options.subtitles
+    if options.start is not None:
+        given["from_seconds"] = options.start
+    if options.until is not None:
+        given["until_seconds"] = options.until
+    if options.fps is not None:
+        given["fps"] = options.fps
     if options.audio is not None:
         given["audio_track"] = options.audio
     if options.picture_stream is not None:

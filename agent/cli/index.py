@@ -4,8 +4,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.cli.run_options import CAPTIONER, ENCODER, add_picture_stream_option
+from agent.cli.run_options import CAPTIONER, ENCODER, add_picture_stream_option, add_window_options
 from agent.exit_codes import EXIT_BAD_INPUT, EXIT_BUG
+from agent.options import add_yes_option
 from agent.terminal import Screen
 
 if TYPE_CHECKING:
@@ -17,14 +18,19 @@ def add(commands: "Commands") -> None:
     index = commands.add_parser("index", help="index videos ahead of questions, or prune the cache")
     index.add_argument("paths", nargs="*", metavar="VIDEO|FOLDER", help="a file, or a folder with all below it")
     index.add_argument("--encoder", default=None, metavar="SPEC", help=ENCODER)
+    add_window_options(index)
     add_picture_stream_option(index)
     index.add_argument(
         "--audio", type=int, default=None, metavar="N", help="recognise the speech of sound track N too, from 1"
+    )
+    index.add_argument(
+        "--ray", metavar="ADDRESS", help="let a Ray cluster do the work, one task a video; local starts one here"
     )
     index.add_argument("--speech", action="store_true", help="recognise what is said, too")
     index.add_argument("--text", action="store_true", help="read the text on screen, too")
     index.add_argument("--captions", action="store_true", help="describe the video clip by clip, too")
     index.add_argument("--captioner", default=None, metavar="SPEC", help=f"for --captions: {CAPTIONER}")
+    add_yes_option(index, "fetch what an address names without asking")
     index.add_argument("--prune", action="store_true", help="remove what was least recently used, past the size limit")
     index.add_argument("--max-gigabytes", type=float, default=None, metavar="N", help="size limit of the cache")
     index.set_defaults(run=_run)
@@ -48,8 +54,10 @@ def _run(options: argparse.Namespace) -> int:
         options.audio,
         options.speech,
         options.text,
+        (options.start, options.until),
         options.captions,
         options.captioner,
+        options.ray,
     )
     if options.prune:
         prune_cache(options.max_gigabytes, progress)

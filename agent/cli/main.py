@@ -29,6 +29,8 @@ from agent.cli import (
     transcript,
     verify,
 )
+from agent.cli.sources import clip, search
+from agent.cli.sources.given import bring_files
 from agent.ending import Parser, end_process, run_command
 from agent.paths import PATHS, escape_path
 
@@ -41,6 +43,8 @@ _COMMANDS = (
     replay,
     verify,
     transcript,
+    search,
+    clip,
     pull,
     policy,
     serve,
@@ -59,6 +63,9 @@ examples:
   agent explain film.mp4
   agent predict film.mp4 --at 1:20
   agent index FOLDER
+  agent ask FOLDER "Which video shows the sign GATE 12?"
+  agent search FOLDER "a red car at night"
+  agent clip answer.json
   agent pull
   agent help ask
 
@@ -74,7 +81,8 @@ environment variables:
   GEMINI_API_KEY       key that goes to Gemini's host alone
   VIDEOSLEUTH_MCP_TOKEN token that `agent mcp --http` asks of every request
   VIDEOSLEUTH_SERVE_TOKEN the same for `agent serve`; each of its settings (`agent config`) is a VIDEOSLEUTH_SERVE_...
-  VIDEOSLEUTH_CONFIG   the TOML file with its settings and the defaults of `agent pull` and `agent policy`
+  VIDEOSLEUTH_CONFIG   the TOML file with its settings, the defaults of `agent pull` and `agent policy`, and own tools
+  VIDEOSLEUTH_FETCH_PRIVATE yes: addresses in a private network may be fetched from
   NO_COLOR             no colours on the terminal
 """
 
@@ -103,6 +111,7 @@ def _run(arguments: Sequence[str] | None = None) -> int:
         raise ValueError(f"what is to be done with {given[0]}? For example: agent ask {given[0]} {question}")
     options = build_parser().parse_args(given)
     _check_text(options)
+    bring_files(options)
     status: int = options.run(options)
     return status
 

@@ -32,5 +32,7 @@ def add(commands: "Commands") -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.at is not None and options.until is not None:
+        raise ValueError("--at and --to are the same for agent predict: give one of them")
     question = Question(escape_path(options.videos[0]), _TEXT, task="predict", until_seconds=options.at)
     return run_question(options, question)

@@ -67,9 +67,11 @@ def open_recorded_videos(
                     video,
                     encoder=encoder,
                     subtitles=subtitles,
+                    start=asked.from_seconds,
                     until=asked.until_seconds,
                     picture_stream=asked.picture_stream,
                     audio=asked.audio_track,
+                    fps=asked.fps,
                     on_progress=on_progress,
                 )
             )

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 from agent.cli.exit_status import report_exit_status, write_files
 from agent.limits import compute_seconds_left
-from agent.options import add_limit_options, add_model_options, find_unused_options, read_budget, read_policy_options
+from agent.options import (
+    add_limit_options,
+    add_model_options,
+    find_unused_options,
+    read_budget,
+    read_policy_options,
+    read_seconds,
+)
 from agent.outputs import check_writable
 from agent.terminal import Screen
 from agent.trajectory import STRATEGIES, VOTES, Limits, Question, Stop, Trajectory
@@ -29,7 +36,10 @@ if TYPE_CHECKING:
 PROVISIONAL_SECONDS = 15.0
 """Seconds that a provisional answer may take, while the index is still being built."""
 
-VIDEO = "a video file; a recording without pictures can be asked for what is said, a picture for what is in it"
+VIDEO = (
+    "a video file, - for standard input, an address (extra fetch), a folder of pictures; a recording can be asked for "
+    "what is said, a picture for what is in it"
+)
 CAPTIONER = "a model that describes windows and answers questions about them: http:MODEL@URL, transformers:PATH, ..."
 ENCODER = "of the frame index: auto, packaged, open_clip:MODEL[@CHECKPOINT]"
 
@@ -37,6 +47,7 @@ ENCODER = "of the frame index: auto, packaged, open_clip:MODEL[@CHECKPOINT]"
 def add_run_options(command: argparse.ArgumentParser) -> None:
     """Adds the options for the policy, the limits and the outputs of a run to a command."""
     add_asking_options(command)
+    command.set_defaults(folder=None)
     command.add_argument("--resume", action="store_true", help="go on with this very question where it was interrupted")
     command.add_argument("--quiet", action="store_true", help="nothing but the answer, and what went wrong")
     command.add_argument("--json", action="store_true", help="one JSON object on stdout and nothing else")
@@ -78,12 +89,24 @@ def add_asking_options(command: argparse.ArgumentParser) -> None:
     add_limit_options(command)
     command.add_argument("--encoder", default=None, metavar="SPEC", help=ENCODER)
     command.add_argument("--subtitles", metavar="FILE", help="srt, vtt or ass")
+    add_window_options(command)
     add_picture_stream_option(command)
+    command.add_argument(
+        "--fps", type=float, default=None, metavar="N", help="pictures a second of a folder of them; by default 1"
+    )
     command.add_argument(
         "--audio", type=int, default=None, metavar="N", help="hear sound track N, from 1; without it, one with speech"
     )
     command.add_argument("--no-verify", action="store_true", help="skip the second answer from the evidence alone")
     add_model_options(command)
+
+
+def add_window_options(command: argparse.ArgumentParser) -> None:
+    """Adds the options that choose a part of the video, which keeps the times of the whole, to a command."""
+    command.add_argument(
+        "--from", dest="start", type=read_seconds, default=None, metavar="TIME", help="begin here, as 80 or 1:20"
+    )
+    command.add_argument("--to", dest="until", type=read_seconds, default=None, metavar="TIME", help="end here")
 
 
 def add_picture_stream_option(command: argparse.ArgumentParser) -> None:
@@ -102,13 +125,14 @@ def run_question(options: argparse.Namespace, question: Question) -> int:
     """Runs the question with the given options, prints the result, and gives the exit status.
 
     Args:
-        options: the parsed options of `add_run_options`, and `videos`.
-        question: the question; its `until_seconds` is where the video ends for every tool.
+        options: the parsed options of `add_run_options`, and `videos`, or a `folder` to find them in.
+        question: the question; an end of its own comes before that of `--to`.
 
     Raises:
         ValueError: options that do not fit the policy or the task, or a file that can't be read or written.
     """
     begun = time.monotonic()
+    from agent.cli.sources.folder import find_in_folder
     from agent.loop.ask import ask, measure_length
     from agent.loop.checks import answer_late, check_end, make_unopened_trajectory
     from agent.loop.examples import read_examples
@@ -122,7 +146,15 @@ def run_question(options: argparse.Namespace, question: Question) -> int:
     from tools.cache import find_cache_root
 
     progress, complaints = Screen(stderr=True, quiet=options.quiet), Screen(stderr=True)
-    question = replace(question, audio_track=options.audio, picture_stream=options.picture_stream)
+    until = options.until if question.until_seconds is None else question.until_seconds
+    question = replace(
+        question,
+        from_seconds=options.start,
+        until_seconds=until,
+        audio_track=options.audio,
+        picture_stream=options.picture_stream,
+        fps=options.fps,
+    )
     budget = read_budget(options)
     examples = () if options.examples is None else read_examples(options.examples)
     limits = budget.for_length()
@@ -134,6 +166,9 @@ def run_question(options: argparse.Namespace, question: Question) -> int:
     with ExitStack() as stack:
         own = {} if policy.spec == "lite" else stack.enter_context(ConfiguredTools()).tools
         with show_working(progress) as shown:
+            if options.folder is not None:
+                with set_deadline(compute_seconds_left(limits, begun)):
+                    question = find_in_folder(options, question, shown)
             shown.at_work("opening the video")
             toolboxes = _open_toolboxes_in_time(options, question, limits, begun, captioner, shown.on_progress)
             tools = [extend(toolbox, own) for toolbox in toolboxes]
@@ -237,9 +272,11 @@ def _open_toolboxes_in_time(
             encoder=options.encoder,
             subtitles=options.subtitles,
             captioner=captioner,
+            start=question.from_seconds,
             until=question.until_seconds,
             picture_stream=question.picture_stream,
             audio=question.audio_track,
+            fps=question.fps,
             on_progress=tell,
         )
 

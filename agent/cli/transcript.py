@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from agent.cli.run_options import add_window_options
+from agent.options import add_yes_option
 from agent.terminal import Screen
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ def add(commands: "Commands") -> None:
     texts = commands.add_parser("texts", help="write down the text on screen, as srt, vtt or json")
     for command, work in ((transcript, _write_transcript), (texts, _write_texts)):
         command.add_argument("video", metavar="VIDEO", help="a video file")
+        add_window_options(command)
+        add_yes_option(command, "fetch what an address names without asking")
         command.add_argument(
             "--format", choices=("srt", "vtt", "json"), default=None, help="by default that of FILE's name, else srt"
         )
@@ -52,7 +56,9 @@ def _write(
     form = known[options.format or (suffix if suffix in known else "srt")]
     check_inputs(options.video, subtitles)
     check_writable((options.save,), (options.video, subtitles))
-    with open_toolbox(options.video, subtitles=subtitles, audio=audio) as toolbox:
+    with open_toolbox(
+        options.video, start=options.start, until=options.until, subtitles=subtitles, audio=audio
+    ) as toolbox:
         lines, gaps = collect(toolbox)
     progress = Screen(stderr=True)
     for gap in gaps:

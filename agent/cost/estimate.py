@@ -30,6 +30,12 @@ USUAL_REPLY_TOKENS = 250
 """Tokens that one turn samples, usually."""
 USUAL_EVIDENCE_FRAMES = 4
 """Frames that a verification is shown, usually."""
+USUAL_WINDOW_QUESTIONS = 2
+"""Requests of a captioner beside its captions, usually."""
+WINDOW_FRAMES = 8
+"""Frames of a window that a captioner is shown."""
+WINDOW_PROMPT_TOKENS = 250
+"""Tokens of what a captioner is asked: 800 characters and the times of the frames."""
 MOST_SECOND_LOOKS = 4
 """Requests of verification at most: of an answer and of the one that replaces it, each with one call of tools."""
 
@@ -116,6 +122,30 @@ def estimate_cost(
     if price.is_free:
         bounds.append(0.0)
     most = min(bounds, default=None)
+    return Estimate(usual if most is None else min(usual, most), most)
+
+
+def add_captioner(estimate: Estimate | None, captioner: Policy, start: Trajectory, clips: int) -> Estimate | None:
+    """The estimate with the requests of a captioner: one for each clip to begin with, and a few questions.
+
+    Args:
+        estimate: estimate of the policy's own requests.
+        captioner: policy of the captioner.
+        start: the trajectory before its first turn.
+        clips: clips that are described before the first turn.
+    """
+    if not isinstance(captioner, Priced) or captioner.setup is None:
+        return estimate
+    if estimate is None or captioner.price is None:
+        return None
+    frame_tokens = count_frame_tokens(start.facts, SIZES["medium"], captioner.setup.max_frame_pixels)
+    requests = clips + USUAL_WINDOW_QUESTIONS
+    usage = Usage(
+        prompt_tokens=requests * (WINDOW_PROMPT_TOKENS + WINDOW_FRAMES * frame_tokens),
+        completion_tokens=requests * USUAL_REPLY_TOKENS,
+    )
+    usual = estimate.usual_usd + (captioner.price.cost_usd(usage) or 0.0)
+    most = estimate.most_usd if captioner.price.is_free else start.limits.max_cost_usd
     return Estimate(usual if most is None else min(usual, most), most)
 
 

@@ -28,6 +28,7 @@ from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 
 from agent.events import EventReader
+from agent.limits import QuestionBudget
 from agent.loop.ask import QuestionTools, list_videos, make_run_context, measure_length, prepare_run
 from agent.loop.checks import answer_late, make_unopened_trajectory
 from agent.loop.graph import (
@@ -47,13 +48,15 @@ from agent.run_result import RunResult
 from agent.sessions.options import AskedQuestion, AskOptions, read_options
 from agent.sessions.session import list_questions
 from agent.sleuth import Sleuth
-from agent.trajectory import Calls, Limits, Step, Stop, ToolCall, Trajectory, Turn, from_json, to_json
+from agent.trajectory import Calls, Step, Stop, ToolCall, Trajectory, Turn, from_json, to_json
 from tools.deadline import Cancellation, cancellable
 from tools.observation import Observation, ToolError
 
 _TURN = TypeAdapter(Turn)
 _NODES_A_TURN = 2
 """Nodes of a turn: think and act."""
+_LONGEST_SECONDS = 86_400.0
+"""Length of a video whose turns the graph has room for: it is built before any is known."""
 _NODES_BESIDE = 12
 """Nodes of a run beside its turns: the first and the last, two verifications, and as many of the host's again."""
 
@@ -162,6 +165,9 @@ class VideoNodes:
         asked = self._read(state)
         begun = time.monotonic()
         fresh: VideoState = {**state, "run_id": uuid.uuid4().hex}
+        if asked.folder is not None:
+            asked = self.sleuth.find_in_folder(asked, begun)
+            fresh["video"] = [str(key.path) for key in asked.keys]
         with self.sleuth.borrow_tools(asked, begun) as toolbox:
             limits, policy = asked.limits, self.sleuth.get_policy()
             passed = time.monotonic() - begun
@@ -288,8 +294,13 @@ class VideoNodes:
 
     def _go(self, goto: str, state: VideoState, after: Trajectory, *, is_step: bool = False) -> Command[str]:
         more = self._more(state, after, after.steps[-1]) if is_step else {}
-        update = {"trajectory_json": to_json(after), "turn_json": "", "run_id": state["run_id"], **more}
-        return Command(goto="finish" if goto == END else goto, update=update)
+        update = {
+            "video": state["video"],
+            "trajectory_json": to_json(after),
+            "turn_json": "",
+            "run_id": state["run_id"],
+        }
+        return Command(goto="finish" if goto == END else goto, update=update | more)
 
 
 @dataclass(frozen=True)
@@ -390,5 +401,6 @@ def _run_in_threads(nodes: VideoNodes, work: Callable[[VideoState], Command[str]
 
 def add_limit(graph: VideoGraph, options: AskOptions) -> VideoGraph:
     """The graph with a limit of steps that never stops a run before its own limits do."""
-    turns = options.get("max_turns", Limits().max_turns)
+    longest = QuestionBudget({}, options.get("effort", "medium")).for_length(_LONGEST_SECONDS)
+    turns = options.get("max_turns", longest.max_turns)
     return graph.with_config(recursion_limit=_NODES_A_TURN * turns + _NODES_BESIDE)

@@ -7,16 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from agent.cost.estimate import check_cost_limit, estimate_for_policy
+from agent.cost.estimate import add_captioner, check_cost_limit, estimate_for_policy
 from agent.limits import compute_scale
 from agent.loop.checkpoint import open_sqlite_checkpointer
 from agent.loop.examples import ask_with_examples, rank_examples
 from agent.loop.graph import OnEvent, RunContext, build_graph, run_graph
 from agent.loop.modes import TOOLS, Mode, OfferedTools, WordTools, plan_initial_calls
+from agent.loop.run_pictures import RunPictures
 from agent.loop.self_consistency import AT_ONCE, ask_where_unsure, ask_with_voting
 from agent.loop.several_videos import SeveralVideos, VideoTools
 from agent.loop.strategies import check_strategy, choose_tools
 from agent.loop.tracing import trace_question
+from agent.policies.captioner import ModelCaptioner
 from agent.policy import Policy, Tools
 from agent.trajectory import (
     Effort,
@@ -31,6 +33,7 @@ from agent.trajectory import (
     make_call_ids,
 )
 from tools.toolbox import OPTIONAL_TOOLS, TOOL_NAMES
+from tools.vision.clip_captions import count_clips
 
 QuestionTools = VideoTools | SeveralVideos
 """The tools of a question: those of its video, or of its several videos."""
@@ -117,7 +120,9 @@ def ask(
         on_event(start)
         with ExitStack() as stack:
             saver = stack.enter_context(open_sqlite_checkpointer(keep)) if keep is not None else None
-            name = make_thread_id(start, opening=repr(context.opening) + notice)
+            described = find_captioner(list_videos(toolbox))
+            by = "" if described is None else f" {described.spec}"
+            name = make_thread_id(start, opening=repr(context.opening) + notice + by)
             span = stack.enter_context(trace_question(start))
             ended = run_graph(
                 start, context, graph=build_graph(saver), thread_id=name, resume=resume, on_event=on_event
@@ -126,7 +131,7 @@ def ask(
         # known only now: some backends find out during the first request what the server takes
         return replace(ended, setup=policy.setup)
 
-    if examples:
+    if examples and policy.setup is not None:
         hashes = [video.video.content_hash for video in list_videos(toolbox)]
         ranked = rank_examples(question, hashes, examples)
         return ask_with_examples(lambda number, left, shown: run_once(number, 1, left, shown=shown), ranked, limits)
@@ -195,11 +200,21 @@ def prepare_run(
     context = make_run_context(
         toolbox, policy, verify=verify, look_again=look_again, mode=mode, strategy=strategy, opening=opening
     )
-    start = replace(start, estimate=estimate_for_policy(policy, start, verify=context.verify))
+    estimate = estimate_for_policy(policy, start, verify=context.verify)
     is_due = opening is None and not any(step.turn.is_opening for run in earlier for step in run.steps)
     if is_due:
         context = replace(context, opening=_plan_opening(start, videos, policy, mode, density))
-    return PreparedRun(start, context)
+    if (captioner := find_captioner(videos)) is not None:
+        captioned = [call for call in context.opening if call.name == "read_captions"]
+        clips = sum(count_clips(facts.length_seconds) for facts in start.facts_by_number.values()) if captioned else 0
+        estimate = add_captioner(estimate, captioner.policy, start, clips)
+    return PreparedRun(replace(start, estimate=estimate), context)
+
+
+def find_captioner(videos: Sequence[VideoTools]) -> ModelCaptioner | None:
+    """The model that describes windows of the videos; None without one, as behind the tools of a control."""
+    found = (getattr(video, "captioner", None) for video in videos)
+    return next((one for one in found if isinstance(one, ModelCaptioner)), None)
 
 
 def _plan_opening(
@@ -212,7 +227,7 @@ def _plan_opening(
         has_captioner = any(spec.name == "read_captions" for spec in video.specs)
         if mode == "captions-first" and not has_captioner:
             raise ValueError("the mode captions-first needs a captioner that describes the clips")
-        scale = compute_scale(start.effort, facts.duration_seconds)
+        scale = compute_scale(start.effort, facts.length_seconds)
         calls = () if mode is None else plan_initial_calls(mode, facts, density, scale, has_captioner=has_captioner)
         named = {} if number is None else {"video": number}
         planned += [replace(call, arguments=call.arguments | named) for call in calls]
@@ -251,7 +266,7 @@ def make_run_context(
         tools = WordTools(toolbox, TOOLS[mode] | of_others)
     elif opening is None and mode is not None:
         tools = OfferedTools(toolbox)
-    tools = choose_tools(strategy, tools)
+    tools = choose_tools(strategy, RunPictures(tools))
     return RunContext(policy, tools, verify and policy.setup is not None, look_again, opening or ())
 
 
@@ -261,6 +276,11 @@ def _choose_mode_for(videos: Sequence[VideoTools], policy: Policy, wanted: Mode 
 
 
 def _check_end(question: Question, facts: VideoFacts) -> None:
+    if (question.from_seconds or 0.0) != facts.start_seconds:
+        raise ValueError(
+            f"the toolbox begins at {facts.start_seconds:g} s, and the question at {question.from_seconds or 0.0:g} s: "
+            f"open it with start={question.from_seconds}"
+        )
     if question.until_seconds is not None and facts.duration_seconds > question.until_seconds:
         raise ValueError(
             f"the toolbox goes on to {facts.duration_seconds:g} s, past the question's {question.until_seconds:g} s: "
@@ -293,7 +313,7 @@ def list_videos(toolbox: QuestionTools) -> tuple[VideoTools, ...]:
 
 def measure_length(toolbox: QuestionTools) -> float:
     """The length of all videos of a question together, in seconds."""
-    return sum(one.video.info.duration_seconds for one in list_videos(toolbox))
+    return sum(one.video.info.length_seconds for one in list_videos(toolbox))
 
 
 def read_video_facts(toolbox: VideoTools) -> VideoFacts:
@@ -308,6 +328,8 @@ def read_video_facts(toolbox: VideoTools) -> VideoFacts:
         has_speech_track=info.has_audio,
         has_subtitles=toolbox.has_subtitles,
         gaps=info.gaps,
+        start_seconds=info.start_seconds,
+        created_at=info.created_at,
     )
 
 

@@ -18,6 +18,7 @@ from tools.demux.container import check_file
 from tools.demux.header import Header, read_header
 from tools.limits import VideoError
 from tools.speech.subtitles import read_subtitle_file
+from tools.video.frame_folder import is_frame_folder
 
 
 def check_inputs(video: str | Path, subtitles: str | Path | None) -> None:
@@ -26,7 +27,8 @@ def check_inputs(video: str | Path, subtitles: str | Path | None) -> None:
     Raises:
         ValueError: a file can't be the video or the subtitles that it is given as.
     """
-    check_file(Path(video))
+    if not is_frame_folder(Path(video)):
+        check_file(Path(video))
     if subtitles is not None:
         read_subtitle_file(subtitles)
 
@@ -62,7 +64,7 @@ def check_end(question: Question, duration_seconds: float) -> None:
     """
     until = question.until_seconds
     if until is not None and until > duration_seconds:
-        raise ValueError(f"--at {until:g} is past the end of the video, which is {duration_seconds:.2f} s long")
+        raise ValueError(f"{until:g} s is past the end of the video, which is {duration_seconds:.2f} s long")
 
 
 def make_unopened_trajectory(question: Question, spec: str, limits: Limits, seconds: float, stop: Stop) -> Trajectory:
@@ -99,8 +101,8 @@ def answer_late(trajectory: Trajectory) -> Trajectory:
     if trajectory.stop is not Stop.TIME_LIMIT or trajectory.answer is not None or trajectory.setup is not None:
         return trajectory
     coverages = compute_coverages(trajectory).values()
-    seconds = sum(seen.duration_seconds for seen in coverages)
-    looked = sum(seen.looked_share * seen.duration_seconds for seen in coverages)
+    seconds = sum(seen.length_seconds for seen in coverages)
+    looked = sum(seen.looked_share * seen.length_seconds for seen in coverages)
     seen = f"only {looked:.0f} of {seconds:.0f} s was seen"
     said = read_question(trajectory.question, seconds).language.cannot_tell
     why = f"{said} When the time was over, {seen if seconds else 'nothing of the video was seen'}."

@@ -66,28 +66,30 @@ def plan_initial_calls(
         has_captioner: whether a captioner describes the clips, whose captions are kept.
     """
     if mode == "look":
-        named = [_plan_look(facts.duration_seconds, density, scale)]
+        named = [_plan_look(facts, density, scale)]
     else:
         named = []
         if mode == "captions-first" or (mode == "captions" and has_captioner):
             named.append(("read_captions", {}))
         elif mode == "captions":
-            named = _plan_captions(facts.duration_seconds, scale)
+            named = _plan_captions(facts, scale)
         if mode == "subtitles" or facts.has_speech_track or facts.has_subtitles:
-            named.append(("read_speech", {"start": 0.0, "count": _MAX_LINES}))
+            named.append(("read_speech", {"start": facts.start_seconds, "count": _MAX_LINES}))
     return tuple(ToolCall(f"t1c{number}", *call) for number, call in enumerate(named, start=1))
 
 
-def _plan_look(duration_seconds: float, density: int, scale: float) -> tuple[str, dict[str, Any]]:
-    if duration_seconds <= WHOLE_SECONDS:
-        count = min(_MAX_COUNT, max(2, math.ceil(duration_seconds)) * density)
-        return "select_frames", {"start": 0.0, "stop": math.ceil(duration_seconds), "count": count, "size": "medium"}
+def _plan_look(facts: VideoFacts, density: int, scale: float) -> tuple[str, dict[str, Any]]:
+    if facts.length_seconds <= WHOLE_SECONDS:
+        count = min(_MAX_COUNT, max(2, math.ceil(facts.length_seconds)) * density)
+        window = {"start": facts.start_seconds, "stop": math.ceil(facts.duration_seconds)}
+        return "select_frames", window | {"count": count, "size": "medium"}
     return "overview", {"count": min(_MAX_COUNT, round(_SWEEP * scale) * density)}
 
 
-def _plan_captions(duration_seconds: float, scale: float) -> list[tuple[str, dict[str, Any]]]:
-    length = max(_CAPTION_SECONDS, duration_seconds / round(_MAX_CAPTIONS * scale))
-    edges = [round(number * length, 2) for number in range(math.ceil(duration_seconds / length - 1e-6))]
+def _plan_captions(facts: VideoFacts, scale: float) -> list[tuple[str, dict[str, Any]]]:
+    length = max(_CAPTION_SECONDS, facts.length_seconds / round(_MAX_CAPTIONS * scale))
+    count = math.ceil(facts.length_seconds / length - 1e-6)
+    edges = [round(facts.start_seconds + number * length, 2) for number in range(count)]
     return [("caption", {"start": start, "stop": round(start + length, 2)}) for start in edges]
 
 

@@ -35,11 +35,11 @@ class RecordedTools:
         """The recorded observation of a call.
 
         Raises:
-            ToolError: the recorded call failed, or none is on record.
+            ToolError: none is on record.
         """
         brought = self._brought.get(_make_key(name, arguments))
-        if brought is None or brought.is_error:
-            raise ToolError(brought.text if brought is not None else "nothing is on record of this call")
+        if brought is None:
+            raise ToolError("nothing is on record of this call")
         return brought
 
     def picture(self, ref: FrameRef) -> bytes | None:
@@ -69,7 +69,7 @@ class CaptionerOnRecord:
         """The observation of a call, recorded where a captioner had a part in it.
 
         Raises:
-            ToolError: as the tool raises it, or the recorded call failed.
+            ToolError: as the tool raises it.
         """
         is_said = _make_key(name, arguments) in self._said
         return (self._recorded if is_said else self._tools).call(name, arguments)

@@ -75,5 +75,7 @@ def check_strategy(strategy: Strategy, question: Question, policy: Policy) -> No
         raise ValueError("a question that is sent as it is has no strategy but direct")
     if strategy == "program" and question.other_videos:
         raise ValueError("a program is about one video: ask of each by itself, or take another strategy")
+    if strategy == "uncertain" and policy.setup.temperature == 0:
+        raise ValueError("with temperature 0 all first answers are the same: give one above it, e.g. 0.7")
     if strategy == "uncertain" and question.task != "answer":
         raise ValueError(f"to {question.task} there is no answer that runs could agree on: take another strategy")

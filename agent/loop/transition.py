@@ -102,6 +102,8 @@ def _check_move(trajectory: Trajectory, move: Answer | Calls | Malformed) -> Ans
         count = len(trajectory.question.options)
         if not move.abstains and (move.option is None or not 0 <= move.option < count):
             return Malformed(move.text, f"the answer must be one of the {count} options")
+    if isinstance(move, Answer) and move.not_shown and trajectory.question.unseen_videos:
+        return _doubt_absence(trajectory, move)
     if isinstance(move, Calls):
         used = {call.id for call in trajectory.as_one.calls}
         ids = [call.id for call in move.calls]
@@ -112,6 +114,13 @@ def _check_move(trajectory: Trajectory, move: Answer | Calls | Malformed) -> Ans
         if len(set(ids)) < len(ids) or used & set(ids):
             return Malformed("", f"call ids must be new, got {ids}")
     return move
+
+
+def _doubt_absence(trajectory: Trajectory, move: Answer) -> Answer:
+    """ "I can't tell" in place of "not shown", where videos of the folder were not looked into."""
+    said = f"I can't tell. It is not shown in the {len(trajectory.question.videos)} videos that were looked into, and "
+    rest = f"{trajectory.question.unseen_videos} others of the folder were not."
+    return replace(move, text=said + rest, confidence=None, not_shown=False, cannot_tell=True)
 
 
 def _correct(trajectory: Trajectory, turn: Turn, move: Malformed) -> Trajectory:

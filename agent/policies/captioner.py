@@ -98,6 +98,8 @@ def open_captioner(
 ) -> ModelCaptioner | Captioner | CaptionModel | None:
     """The captioner that a user names or gives, else the one in their configuration; None without one.
 
+    `lite` gets no model: its rules read the colours that the packaged captioner measures.
+
     Args:
         captioner: spec of a policy, an open policy, or a captioner of the user's own.
         policy: the policy that asks; a spec that is its own opens no second one.
@@ -110,12 +112,14 @@ def open_captioner(
         captioner = read_default("captioner")
     if not captioner:
         return None
+    if isinstance(captioner, Captioner):
+        return captioner
+    if policy is not None and policy.spec == "lite":
+        return None
     if isinstance(captioner, str):
         is_same = policy is not None and policy.spec == captioner
         return ModelCaptioner(policy if policy is not None and is_same else open_policy(captioner))
-    if isinstance(captioner, CaptionModel | Captioner):
-        return captioner
-    return ModelCaptioner(captioner)
+    return captioner if isinstance(captioner, CaptionModel) else ModelCaptioner(captioner)
 
 
 def check_captioner(captioner: Captioner | CaptionModel | None, mode: str | None, limits: Limits) -> None:

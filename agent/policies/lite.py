@@ -9,19 +9,17 @@ from agent.policies.lite_rules import (
     carriers,
     choosing,
     comparing,
-    counting,
     everyday,
     explaining,
     named_text,
     ordering,
     predicting,
-    sounds,
-    things,
     timing,
 )
 from agent.policies.lite_rules.case import QuestionContext
 from agent.policies.lite_rules.lines import Similarity
 from agent.policies.lite_rules.plan import Wanted, select_new_calls, want_call
+from agent.policies.lite_rules.presence import counting, sounds, things
 from agent.policies.lite_rules.reading import ParsedQuestion, find_written_text, read_question
 from agent.policy import ToolAccess
 from agent.trajectory import Answer, Calls, Trajectory, Turn, restrict_to_video
@@ -80,7 +78,7 @@ class LitePolicy:
         return Turn(_write_verdict(answer), answer)
 
     def _make_case(self, trajectory: Trajectory) -> QuestionContext:
-        reading = read_question(trajectory.question, trajectory.facts.duration_seconds)
+        reading = read_question(trajectory.question, trajectory.facts.duration_seconds, trajectory.facts.start_seconds)
         return QuestionContext(reading, trajectory, self._similarity)
 
     def _compare(self, trajectory: Trajectory) -> Turn:
@@ -95,7 +93,13 @@ class LitePolicy:
         wanted = [comparing.number_call(want, n) for n, case in enumerate(cases, start=1) for want in way.looks(case)]
         if find_reached_limit(trajectory) is None and (calls := select_new_calls(trajectory, wanted)):
             return Turn(_write_thought(cases[0]), Calls(calls))
-        join = comparing.answer_which if way is _WHICH else comparing.list_answers
+        join = (
+            comparing.answer_which
+            if way is _WHICH
+            else comparing.list_answers
+            if question.folder is None or question.options
+            else comparing.answer_from_first
+        )
         answer = join(question, [way.answer(case) for case in cases])
         return Turn(_write_verdict(answer), answer)
 

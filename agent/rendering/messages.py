@@ -16,7 +16,7 @@ from typing import Any, Literal
 from agent.policy import PolicyOptions
 from agent.prompts import STRATEGY_PROMPTS, read_prompt
 from agent.rendering.answer_parser import LETTERS
-from agent.rendering.sanitize import escape_markup
+from agent.rendering.sanitize import escape_markup, quote_said
 from agent.trajectory import (
     Answer,
     Calls,
@@ -31,7 +31,6 @@ from agent.trajectory import (
     VideoFacts,
 )
 from tools.observation import FULL_FRAME, FrameRef
-from tools.observation_text import quote_untrusted
 from tools.sampling import format_seconds
 from tools.schema import ToolSpec
 
@@ -257,7 +256,7 @@ def _list_notes(trajectory: Trajectory, max_pictures: int | None) -> dict[str, s
         dropped = _count_to_drop(shown, max_pictures)
         for result in step.results:
             if dropped <= first and following.turn.thought:
-                notes[result.call_id] = quote_untrusted(following.turn.thought[:_MOST_NOTE])
+                notes[result.call_id] = quote_said(following.turn.thought[:_MOST_NOTE])
             first += len(result.observation.frames)
     return notes
 
@@ -339,7 +338,7 @@ class _BlockRenderer:
         if len(self.dropped) < self._to_drop:
             self.dropped.append(ref)
             note = self._notes.pop(call_id, "")  # one for all pictures of a result, in the place of its first
-            return Text(_NOTED.format(escape_markup(note)) if note else LEFT_OUT)
+            return Text(_NOTED.format(note) if note else LEFT_OUT)
         return ImageBlock(fit_pixels(ref, self._options.max_frame_pixels))
 
 
@@ -362,14 +361,17 @@ def fit_pixels(ref: FrameRef, max_pixels: int) -> FrameRef:
 def _render_facts(trajectory: Trajectory) -> str:
     """The properties of the video, or of each, with what is else to be said of several."""
     lines = [_render_video(video, facts) for video, facts in trajectory.facts_by_number.items()]
-    return "\n".join(lines if len(lines) == 1 else [*lines, _SEVERAL])
+    lines += trajectory.question.folder_gaps[:1]
+    return "\n".join(lines if len(trajectory.facts_by_number) == 1 else [*lines, _SEVERAL])
 
 
 def _render_video(video: int | None, facts: VideoFacts) -> str:
     sound = "subtitles" if facts.has_subtitles else "a sound track" if facts.has_speech_track else "no sound"
     cut = " The file is cut off: the rest can't be seen." if facts.is_cut_off else ""
     name = "The video" if video is None else f"Video {video}"
-    return f"{name}: {facts.duration_seconds:.2f} s, {facts.width}x{facts.height} pixels, {sound}.{cut}"
+    part = f", from {facts.start_seconds:.2f} s on to {facts.duration_seconds:.2f} s" if facts.start_seconds else ""
+    created = f" By the file it was created at {facts.created_at}." if facts.created_at else ""
+    return f"{name}: {facts.length_seconds:.2f} s{part}, {facts.width}x{facts.height} pixels, {sound}.{created}{cut}"
 
 
 def _render_question(trajectory: Trajectory) -> str:
@@ -386,10 +388,10 @@ def _render_question(trajectory: Trajectory) -> str:
 
 def _render_examples(examples: Sequence[ExampleRun]) -> Iterator[str]:
     for example in examples:
-        yield f"Example, about another video: {escape_markup(quote_untrusted(example.question))}"
+        yield f"Example, about another video: {quote_said(example.question)}"
         yield from (f"{letter}. {escape_markup(text)}" for letter, text in zip(LETTERS, example.options, strict=False))
         looks = f", after {', '.join(map(escape_markup, example.looks))}" if example.looks else ""
-        yield f"It was answered rightly{looks}: {escape_markup(quote_untrusted(example.answer))}\n"
+        yield f"It was answered rightly{looks}: {quote_said(example.answer)}\n"
 
 
 def _render_in_text(step: Step, pen: _BlockRenderer) -> list[Message]:

@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from rich.console import Console, Group
@@ -304,7 +305,9 @@ def _format_finding_lines(trajectory: Trajectory) -> Iterator[Text]:
     yield _make_line(format_headline(answer), "bold")
     yield _make_line(_format_certainty(trajectory))
     yield from (
-        _format_event_lines(trajectory, answer) if answer.chain or answer.predictions else _format_claim_lines(answer)
+        _format_event_lines(trajectory, answer)
+        if answer.chain or answer.predictions
+        else _format_claim_lines(trajectory, answer)
     )
     for told in describe_coverages(trajectory):
         yield _make_line(told)
@@ -333,7 +336,8 @@ def describe_coverages(trajectory: Trajectory) -> list[str]:
 
 def format_gaps(trajectory: Trajectory) -> list[str]:
     """The first gaps of a trajectory, a sentence each, but for those that the coverage names."""
-    gaps = [
+    gaps = list(trajectory.question.folder_gaps)
+    gaps += [
         gap if video is None else f"video {video}: {gap}"
         for video, coverage in compute_coverages(trajectory).items()
         for gap in restrict_to_video(trajectory, video).gaps
@@ -343,18 +347,31 @@ def format_gaps(trajectory: Trajectory) -> list[str]:
     return [f"Not established: {gap.rstrip('.')}." for gap in gaps[:_MOST_GAPS]] + more
 
 
-def _format_evidence_lines(evidence: tuple[Evidence, ...], indent: str) -> Iterator[Text]:
+def _format_evidence_lines(trajectory: Trajectory, evidence: tuple[Evidence, ...], indent: str) -> Iterator[Text]:
     for item in evidence:
-        yield _make_line(indent + format_evidence(item))
+        facts = trajectory.facts_by_number.get(item.video)
+        clock = "" if facts is None else _format_clock(facts.created_at, item.start_seconds)
+        yield _make_line(indent + format_evidence(item) + clock)
 
 
-def _format_claim_lines(answer: Answer) -> Iterator[Text]:
+def _format_clock(created_at: str, seconds: float) -> str:
+    """The time on a clock at a second of a video that the file says was created when it began; empty without that."""
+    try:
+        moment = datetime.strptime(created_at, "%Y-%m-%d %H:%M:%S UTC") + timedelta(seconds=seconds)
+    except (ValueError, OverflowError):  # a saved run may say anything
+        return ""
+    return f", {moment:%Y-%m-%d %H:%M:%S} UTC if the file was created as it began"
+
+
+def _format_claim_lines(trajectory: Trajectory, answer: Answer) -> Iterator[Text]:
     """The claims of an answer, each with its evidence, then the evidence of the answer as a whole."""
     for claim in answer.claims:
         yield _make_line(f"  - {claim.text}")
-        yield from _format_evidence_lines(claim.evidence, "    ")
+        yield from _format_evidence_lines(trajectory, claim.evidence, "    ")
     of_claims = {item for claim in answer.claims for item in claim.evidence}
-    yield from _format_evidence_lines(tuple(item for item in answer.evidence if item not in of_claims), "  ")
+    yield from _format_evidence_lines(
+        trajectory, tuple(item for item in answer.evidence if item not in of_claims), "  "
+    )
 
 
 def _format_event_lines(trajectory: Trajectory, answer: Answer) -> Iterator[Text]:
@@ -363,12 +380,12 @@ def _format_event_lines(trajectory: Trajectory, answer: Answer) -> Iterator[Text
         yield Text.assemble((f"{number:>2}.", "bold"), " ", _make_line(link.event))
         if link.because:
             yield _make_line(f"    {link.because}", "italic")
-        yield from _format_evidence_lines(link.evidence, "    ")
+        yield from _format_evidence_lines(trajectory, link.evidence, "    ")
     for number, item in enumerate(answer.predictions, start=1):
         confidence = (f"({format_percent(item.confidence)})", "bold")
         yield Text.assemble((f"{number:>2}.", "bold"), " ", _make_line(item.event), " ", confidence)
         yield _make_line(f"    {item.justification}", "italic")
-        yield from _format_evidence_lines(item.evidence, "    ")
+        yield from _format_evidence_lines(trajectory, item.evidence, "    ")
     if trajectory.question.task == "predict":
         yield _make_line(_format_until(trajectory))
 
@@ -433,6 +450,7 @@ def format_usage(trajectory: Trajectory) -> str:
         *([tokens] if trajectory.setup is not None else []),
         f"seconds {spent.seconds:.1f}{_format_limit(limits.max_seconds)}",
         *([cost + limit] if trajectory.setup is not None else []),
+        *([f"effort {trajectory.effort}"] if explain_effort(trajectory) else []),
         f"stopped: {trajectory.stop.value if trajectory.stop else 'running'}",
         f"policy {trajectory.policy}",
     )

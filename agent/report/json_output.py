@@ -49,6 +49,8 @@ class SeenVideo:
     """Second at which the video ends for every tool."""
     until_seconds: float | None
     """Second at which the question ends the video; null for the whole video."""
+    from_seconds: float | None
+    """Second at which the question begins the video, which keeps its times; null for its own beginning."""
 
     __pydantic_config__ = ConfigDict(use_attribute_docstrings=True)
 
@@ -56,7 +58,9 @@ class SeenVideo:
     def of(cls, trajectory: Trajectory) -> "SeenVideo":
         """The video of a trajectory, named as it was given."""
         facts, question = trajectory.facts, trajectory.question
-        return cls(question.video, facts.content_hash, facts.duration_seconds, question.until_seconds)
+        return cls(
+            question.video, facts.content_hash, facts.duration_seconds, question.until_seconds, question.from_seconds
+        )
 
 
 @dataclass(frozen=True)
@@ -172,6 +176,8 @@ def _build_answer(trajectory: Trajectory) -> dict[str, Any]:
         "usage": Spent.of(trajectory),
         "estimate": trajectory.estimate,
         "limits": trajectory.limits,
+        "effort": trajectory.effort,
+        "strategy": trajectory.strategy,
         "policy": trajectory.policy,
         "setup": trajectory.setup,
         "question": trajectory.question,

@@ -3,11 +3,13 @@
 Positions are percentages of the duration, as SVG takes them, so that one layout fits every width.
 """
 
+import math
 from dataclasses import dataclass
 
 from agent.coverage import (
     CLOSE_SPACING_SECONDS,
     Coverage,
+    Span,
     compute_frame_spans,
     compute_searched_spans,
     format_mmss,
@@ -98,18 +100,18 @@ def build_timeline(trajectory: Trajectory, coverage: Coverage, video: int | None
         coverage: coverage of the video.
         video: number of the video among several.
     """
-    duration = coverage.duration_seconds
-    if duration <= 0:
+    whole = coverage.whole
+    if coverage.length_seconds <= 0:
         return Timeline((), (), (), ())
-    evidence = _build_evidence_lane(trajectory, duration, video)
-    shots = _build_shots_lane(trajectory, duration, video)
+    evidence = _build_evidence_lane(trajectory, whole, video)
+    shots = _build_shots_lane(trajectory, whole, video)
     turns = tuple(
-        _build_turn_lane(i, step, duration, video)
+        _build_turn_lane(i, step, whole, video)
         for i, step in enumerate(trajectory.steps, start=1)
         if video is None or _is_about(step, video)
     )
     return Timeline(
-        ticks=_build_ticks(duration),
+        ticks=_build_ticks(whole),
         strip=_build_strip(trajectory, coverage, video),
         lanes=(*((evidence,) if evidence else ()), *((shots,) if shots else ()), _build_seen_lane(coverage), *turns),
         bands=evidence.bars if evidence else (),
@@ -127,13 +129,18 @@ def make_frame_anchor(turn: int, call: int, frame: int) -> str:
     return f"turn-{turn}-call-{call}-frame-{frame}"
 
 
-def _format_percent(seconds: float, duration: float) -> str:
-    return f"{100 * min(max(seconds / duration, 0.0), 1.0):.3f}%"
+def _format_percent(seconds: float, whole: Span) -> str:
+    return f"{100 * min(max((seconds - whole.start_seconds) / _measure(whole), 0.0), 1.0):.3f}%"
 
 
-def _make_bar(start: float, stop: float, duration: float, kind: str, title: str, href: str = "") -> Bar:
-    start, stop = min(max(start, 0.0), duration), min(max(stop, 0.0), duration)
-    return Bar(_format_percent(start, duration), _format_percent(max(0.0, stop - start), duration), kind, title, href)
+def _measure(whole: Span) -> float:
+    return whole.stop_seconds - whole.start_seconds
+
+
+def _make_bar(start: float, stop: float, whole: Span, kind: str, title: str, href: str = "") -> Bar:
+    start, stop = (min(max(seconds, whole.start_seconds), whole.stop_seconds) for seconds in (start, stop))
+    width = f"{100 * max(0.0, stop - start) / _measure(whole):.3f}%"
+    return Bar(_format_percent(start, whole), width, kind, title, href)
 
 
 def _format_span(start: float, stop: float) -> str:
@@ -145,13 +152,13 @@ def _is_about(step: Step, video: int) -> bool:
     return not isinstance(step.turn.move, Calls) or any(r.observation.video == video for r in step.results)
 
 
-def _build_evidence_lane(trajectory: Trajectory, duration: float, video: int | None) -> TimelineLane | None:
+def _build_evidence_lane(trajectory: Trajectory, whole: Span, video: int | None) -> TimelineLane | None:
     answer = trajectory.answer
     bars = tuple(
         _make_bar(
             item.start_seconds,
             item.stop_seconds,
-            duration,
+            whole,
             "evidence",
             f"Exhibit {number}, {_format_span(item.start_seconds, item.stop_seconds)}",
             f"#exhibit-{number}",
@@ -164,14 +171,14 @@ def _build_evidence_lane(trajectory: Trajectory, duration: float, video: int | N
     return TimelineLane("Evidence", "#evidence", "; ".join(bar.title for bar in bars), bars)
 
 
-def _build_shots_lane(trajectory: Trajectory, duration: float, video: int | None) -> TimelineLane | None:
+def _build_shots_lane(trajectory: Trajectory, whole: Span, video: int | None) -> TimelineLane | None:
     found = (f for r in trajectory.results if r.observation.video == video for f in r.observation.findings)
     shots = sorted({(f.start_seconds, f.stop_seconds) for f in found if f.kind == "shot"})
     if not shots:
         return None
     bars = tuple(
         _make_bar(
-            start, stop, duration, "shot odd" if number % 2 else "shot", f"Shot {number}, {_format_span(start, stop)}"
+            start, stop, whole, "shot odd" if number % 2 else "shot", f"Shot {number}, {_format_span(start, stop)}"
         )
         for number, (start, stop) in enumerate(shots, start=1)
     )
@@ -183,7 +190,7 @@ def _build_seen_lane(coverage: Coverage) -> TimelineLane:
         _make_bar(
             span.start_seconds,
             span.stop_seconds,
-            coverage.duration_seconds,
+            coverage.whole,
             "searched",
             f"Only searched, {_format_span(span.start_seconds, span.stop_seconds)}",
         )
@@ -193,7 +200,7 @@ def _build_seen_lane(coverage: Coverage) -> TimelineLane:
         _make_bar(
             look.start_seconds,
             look.stop_seconds,
-            coverage.duration_seconds,
+            coverage.whole,
             "close" if look.spacing_seconds <= CLOSE_SPACING_SECONDS else "sparse",
             f"Looked at, a frame each {look.spacing_seconds:.3g} s, "
             f"{_format_span(look.start_seconds, look.stop_seconds)}",
@@ -204,7 +211,7 @@ def _build_seen_lane(coverage: Coverage) -> TimelineLane:
     return TimelineLane("Seen", "", told, (*searched, *looked))
 
 
-def _build_turn_lane(number: int, step: Step, duration: float, video: int | None) -> TimelineLane:
+def _build_turn_lane(number: int, step: Step, whole: Span, video: int | None) -> TimelineLane:
     label, href = f"Turn {number}", f"#turn-{number}"
     move = step.turn.move
     if isinstance(move, Answer):
@@ -219,18 +226,18 @@ def _build_turn_lane(number: int, step: Step, duration: float, video: int | None
         if result.call_id not in calls or result.observation.is_error:
             continue
         index, call = calls[result.call_id]
-        looks = compute_frame_spans(call, result, duration)
-        for span in compute_searched_spans(call, result, duration) or merge_to_window(looks):
+        looks = compute_frame_spans(call, result, whole.stop_seconds)
+        for span in compute_searched_spans(call, result, whole.stop_seconds) or merge_to_window(looks):
             start, stop = span.start_seconds, span.stop_seconds
-            bars.append(_make_bar(start, stop, duration, "window", f"{call.name}, {_format_span(start, stop)}", href))
+            bars.append(_make_bar(start, stop, whole, "window", f"{call.name}, {_format_span(start, stop)}", href))
         bars += [
-            _make_hit(f, duration, href)
+            _make_hit(f, whole, href)
             for f in result.observation.findings
             if f.kind in ("text", "speech", "sound", "thing", "change")
         ]
         marks += [
             Mark(
-                _format_percent(frame.seconds, duration),
+                _format_percent(frame.seconds, whole),
                 f"Frame {format_mmss(frame.seconds)}",
                 # the frames of a repeat are shown once, with the first call
                 href if result.repeat_of else f"#{make_frame_anchor(number, index, i)}",
@@ -242,17 +249,20 @@ def _build_turn_lane(number: int, step: Step, duration: float, video: int | None
     return TimelineLane(label, href, f"{names}: {len(marks)} frames", tuple(bars), tuple(marks))
 
 
-def _make_hit(finding: Finding, duration: float, href: str) -> Bar:
+def _make_hit(finding: Finding, whole: Span, href: str) -> Bar:
     title = f"{finding.kind.capitalize()} at {format_mmss(finding.start_seconds)}"
-    return _make_bar(finding.start_seconds, finding.stop_seconds, duration, "hit", title, href)
+    return _make_bar(finding.start_seconds, finding.stop_seconds, whole, "hit", title, href)
 
 
-def _build_ticks(duration: float) -> tuple[Tick, ...]:
-    most = _MOST_TICKS if duration < 3600 else _MOST_HOUR_TICKS
-    step = next((s for s in _STEPS_SECONDS if duration / s <= most), duration)
+def _build_ticks(whole: Span) -> tuple[Tick, ...]:
+    length = _measure(whole)
+    most = _MOST_TICKS if whole.stop_seconds < 3600 else _MOST_HOUR_TICKS
+    step = next((s for s in _STEPS_SECONDS if length / s <= most), length)
+    first = math.ceil(whole.start_seconds / step)
     # a label too close to the end would be cut off
-    times = [i * step for i in range(most + 1) if i * step <= duration * 0.89]
-    return tuple(Tick(_format_percent(t, duration), _format_axis_label(t, step)) for t in times)
+    last = whole.start_seconds + length * 0.89
+    times = [i * step for i in range(first, first + most + 1) if i * step <= last]
+    return tuple(Tick(_format_percent(t, whole), _format_axis_label(t, step)) for t in times)
 
 
 def _format_axis_label(seconds: float, step: float) -> str:
@@ -265,7 +275,7 @@ def _build_strip(trajectory: Trajectory, coverage: Coverage, video: int | None) 
     frames = _list_whole_frames(trajectory, video)
     slots: list[Slot] = []
     for number in range(STRIP_SLOTS):
-        start, stop = (coverage.duration_seconds * n / STRIP_SLOTS for n in (number, number + 1))
+        start, stop = (coverage.start_seconds + coverage.length_seconds * n / STRIP_SLOTS for n in (number, number + 1))
         middle = (start + stop) / 2
         inside = [pair for pair in frames if start <= pair[0].seconds < stop]
         was_looked_at = any(look.start_seconds < stop and start < look.stop_seconds for look in coverage.looked)

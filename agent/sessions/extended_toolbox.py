@@ -8,6 +8,7 @@ from tools.observation import FrameRef, Observation, ToolError
 from tools.schema import ToolSpec
 from tools.toolbox import Toolbox
 from tools.video.source import VideoSource
+from tools.vision.captioner import CaptionModel
 
 _LONGEST_TEXT = 20_000
 """Characters of one observation of an own tool: about 5,000 tokens, more than any tool of ours brings."""
@@ -46,6 +47,11 @@ class ExtendedToolbox:
     def has_subtitles(self) -> bool:
         """True for a video with subtitles."""
         return self._toolbox.has_subtitles
+
+    @property
+    def captioner(self) -> CaptionModel | None:
+        """The model that describes windows; None without one."""
+        return self._toolbox.captioner
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:

@@ -18,9 +18,11 @@ class VideoKey:
 
     path: Path
     subtitles: Path | None = None
+    from_seconds: float | None = None
     until_seconds: float | None = None
     picture_stream: int | None = None
     audio_track: int | None = None
+    fps: float | None = None
 
     @property
     def state(self) -> tuple[int, ...]:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 Videos = str | Path | Sequence[str | Path]
-"""A video by its path, or several that one question is about, which are numbered from 1 in that order."""
+"""A video by its path, or several that one question is about, which are numbered from 1 in that order; or a folder, of
+which the videos are looked into that fit the question best."""
 
 
 class VideoOptions(TypedDict, total=False):
@@ -21,12 +22,16 @@ class VideoOptions(TypedDict, total=False):
 
     subtitles: str | Path | None
     """A file of subtitles (srt, vtt, ass); without it the video's own, or speech recognition."""
+    from_seconds: float | None
+    """Second at which the video begins for every tool, and keeps its times (`--from`)."""
     until_seconds: float | None
-    """Second at which the video ends for every tool: nothing later is looked at (`agent predict --at`)."""
+    """Second at which the video ends for every tool: nothing later is looked at (`--to`, `agent predict --at`)."""
     audio_track: int | None
     """Number of the sound track to hear, from 1."""
     picture_stream: int | None
     """Number of the stream of pictures to see, from 1."""
+    fps: float | None
+    """Pictures a second, where the video is a folder of them; 1 if left out."""
 
 
 class QuestionOptions(TypedDict, total=False):
@@ -79,6 +84,8 @@ class AskedQuestion:
     examples: "tuple[ExampleRun, ...]" = ()
     budget: "QuestionBudget | None" = None
     """What `limits` come from: those of a clip, before the length of the video is known."""
+    folder: Path | None = None
+    """Folder that the videos are found in when the question runs; `question` and `keys` name it until then."""
 
     def size_limits(self, duration_seconds: float) -> "Limits":
         """The limits of the question once the length of its videos is known."""
@@ -98,9 +105,11 @@ def make_key(video: str | Path, options: "VideoOptions") -> "VideoKey":
     return VideoKey(
         Path(video),
         None if subtitles is None else Path(subtitles),
+        options.get("from_seconds"),
         options.get("until_seconds"),
         options.get("picture_stream"),
         options.get("audio_track"),
+        options.get("fps"),
     )
 
 
@@ -119,6 +128,7 @@ def read_options(video: Videos, text: str, options: AskOptions) -> AskedQuestion
     from agent.limits import QuestionBudget
     from agent.loop.examples import read_examples
     from agent.paths import escape_path
+    from agent.sessions.open_videos import VideoKey
     from agent.trajectory import Question
 
     if unknown := options.keys() - AskOptions.__annotations__.keys():
@@ -136,6 +146,8 @@ def read_options(video: Videos, text: str, options: AskOptions) -> AskedQuestion
         tuple(options.get("options", ())),
         task=options.get("task", "answer"),
         until_seconds=options.get("until_seconds"),
+        from_seconds=options.get("from_seconds"),
+        fps=options.get("fps"),
         audio_track=options.get("audio_track"),
         picture_stream=options.get("picture_stream"),
         other_videos=tuple(others),
@@ -145,6 +157,11 @@ def read_options(video: Videos, text: str, options: AskOptions) -> AskedQuestion
     keys = tuple(make_key(path, options) for path in paths)
     given: dict[str, Any] = {name: value for name, value in options.items() if name.startswith("max_")}
     verify, samples = options.get("verify", True), options.get("samples", 1)
+    folder = keys[0].path if len(keys) == 1 and is_searched(keys[0].path, keys[0].fps) else None
+    if folder is not None and keys[0] != VideoKey(folder):
+        raise ValueError(
+            f"subtitles, a start, an end, a sound track or a stream can be chosen for one video only: {folder}"
+        )
     budget = QuestionBudget(given, options.get("effort", "medium"))
     return AskedQuestion(
         question,
@@ -155,9 +172,20 @@ def read_options(video: Videos, text: str, options: AskOptions) -> AskedQuestion
         samples,
         options.get("strategy", "direct"),
         options.get("vote", "majority"),
-        () if (folder := options.get("examples")) is None else read_examples(Path(folder)),
+        () if (kept := options.get("examples")) is None else read_examples(Path(kept)),
         budget,
+        folder,
     )
+
+
+def is_searched(path: Path, fps: float | None) -> bool:
+    """Whether a path is a folder whose videos are searched, and neither a file nor a folder of pictures."""
+    from tools.index.library import find_videos
+    from tools.video.frame_folder import is_frame_folder
+
+    if fps is not None or not path.is_dir():
+        return False
+    return not is_frame_folder(path) or next(find_videos(path), None) is not None
 
 
 def check_subtitles(question: "Question", subtitles: str | Path | None) -> None:

@@ -75,8 +75,10 @@ class Painter:
             left, top, right, bottom = to_pixel_box(placement.box, width, height)
             needle = placement.needle
             picture = self._material.cutouts.picture(needle.name, needle.colour, right - left, bottom - top)
-            tag_left, tag_top, _, _ = to_pixel_box(placement.tag_box, width, height)
-            made = _make_sticker(picture, left, top), _make_sticker(tag_picture(needle.tag), tag_left, tag_top)
+            made = (_make_sticker(picture, left, top),)
+            if needle.tag:
+                tag_left, tag_top, _, _ = to_pixel_box(placement.tag_box, width, height)
+                made = (*made, _make_sticker(tag_picture(needle.tag), tag_left, tag_top))
             self._stickers[placement] = made
         return made
 

@@ -42,7 +42,7 @@ class Needle:
     colour: str | None
     """Colour in which the needle is painted; None where it has its own."""
     tag: str
-    """Text of the tag; unique in a video."""
+    """Text of the tag; unique in a video. Empty for a needle without one."""
 
 
 @dataclass(frozen=True)

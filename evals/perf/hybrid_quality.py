@@ -72,8 +72,9 @@ def main(config: HybridConfig, say: Callable[[str], None] = lambda _: None) -> s
                 episode.painter.video(), encoder=config.encoder, captioner=captioner, cache=cache
             ) as toolbox:
                 toolbox.prepare(text=False, speech=False, captions=True)
-                found += search_needles(episode, toolbox)
-        say(f"{number + 1} {episode.name}")
+                searched = list(search_needles(episode, toolbox))
+        found += searched
+        say(f"{number + 1} {episode.name}: {sum(one.is_found for one in searched)} of {len(searched)} searches find it")
     header = ["searched for by", "n, videos", *WHERE]
     rows = [
         [

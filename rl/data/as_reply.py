@@ -24,13 +24,18 @@ def write_reply(thought: str, move: Move, *, in_words: bool = False) -> str:
         ValueError: the move is malformed, or has a chain or predictions, for which there is no expert.
     """
     if isinstance(move, Calls):
-        calls = [{"name": call.name, "arguments": call.arguments} for call in move.calls]
-        said = "\n".join(f"<tool_call>\n{json.dumps(call, ensure_ascii=False)}\n</tool_call>" for call in calls)
+        said = write_calls(move)
     elif isinstance(move, Answer) and not move.chain and not move.predictions:
         said = f"<answer>{json.dumps(_make_answer(move, in_words), ensure_ascii=False)}</answer>"
     else:
         raise ValueError(f"only calls and answers to questions can be imitated, got a move of kind {move.kind!r}")
     return f"<think>\n{thought}\n</think>\n{said}"
+
+
+def write_calls(move: Calls) -> str:
+    """The text of calls, as in a reply without a thought."""
+    calls = [{"name": call.name, "arguments": call.arguments} for call in move.calls]
+    return "\n".join(f"<tool_call>\n{json.dumps(call, ensure_ascii=False)}\n</tool_call>" for call in calls)
 
 
 def write_replies(trajectory: Trajectory) -> Trajectory:

@@ -65,10 +65,10 @@ def score_batch(
 
 
 def group_families(rows: Sequence[TrainingConversation], prompts: Sequence[int]) -> list[list[int]]:
-    """Numbers of the rows that share most of their tokens, by family, to be computed together; single ones are one
-    family.
+    """Numbers of the rows that share most of their tokens, by family, to be computed together.
 
-    Runs of a question that began with the same turn share it with its observation, and not only the prompt.
+    Runs of a question that began with the same turn share it with its observation, and not only the prompt; the others
+    of the question share that, and single ones are one family.
 
     Args:
         rows: the rows that are scored.
@@ -83,7 +83,12 @@ def group_families(rows: Sequence[TrainingConversation], prompts: Sequence[int])
         else:
             found.append([number])
     alone = [number for family in found if len(family) == 1 for number in family]
-    return [family for family in found if len(family) > 1] + ([alone] if alone else [])
+    asked: dict[tuple[int, ...], list[int]] = {}
+    for number in alone:
+        asked.setdefault(rows[number].ids[: prompts[number]], []).append(number)
+    single = [number for family in asked.values() if len(family) == 1 for number in family]
+    together = [family for family in (*found, *asked.values()) if len(family) > 1]
+    return together + ([single] if single else [])
 
 
 def _scatter(values: torch.Tensor, place: torch.Tensor) -> torch.Tensor:

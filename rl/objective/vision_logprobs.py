@@ -78,7 +78,7 @@ def batch_loss(model: Any, batch: ModelBatch) -> Loss:
 
 
 def make_picture_loss(loaded: Loaded) -> PictureLoss | None:
-    """The loss with pictures for a model that sees; None for one that only reads."""
-    if loaded.eyes is None or loaded.image_token_id is None:
+    """The loss with pictures for a model that is given pixels; None for one that reads ids alone."""
+    if loaded.eyes is None or loaded.reads_ids_alone or loaded.image_token_id is None:
         return None
     return PictureLoss(loaded.eyes, loaded.image_token_id)

@@ -1,7 +1,7 @@
 """Argument parsers of the small vision-language model's commands, apart from modules that import torch."""
 
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 from agent.ending import Parser
 from evals.composed.recipe import Split
@@ -26,4 +26,18 @@ def make_naming_parser(about: str | None) -> Parser:
     made.add_argument("--scenes", type=int, default=200, metavar="N", help="how many")
     made.add_argument("--max-frame-pixels", type=int, default=settings.max_frame_pixels, metavar="N", help="of a scene")
     made.add_argument("--crop-pixels", type=int, default=settings.crop_pixels, metavar="N", help="of a part of one")
+    return made
+
+
+Stage = Literal["videos", "built", "aligned", "lessons", "instructed", "expert", "sft", "grpo"]
+"""Stages of run 3, in the order in which they are done."""
+
+
+def make_look_parser(about: str | None) -> Parser:
+    """The argument parser of `rl.small_vlm.look_run`, with the module's docstring as description."""
+    made = Parser("python -m rl.small_vlm.look_run", description=(about or "").partition("\n")[0])
+    made.add_argument("config", type=Path, metavar="CONFIG.toml", help="as one in rl/configs/run3")
+    made.add_argument("--until", choices=get_args(Stage), default="grpo", help="the last stage that is done")
+    made.add_argument("--report", action="store_true", help="evaluate what has been trained so far")
+    made.add_argument("--limit", type=int, metavar="N", help="questions of each evaluation; all if left out")
     return made

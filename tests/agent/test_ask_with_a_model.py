@@ -148,3 +148,33 @@ def test_a_server_that_is_not_there_is_status_69_and_the_run_is_kept(
 def test_what_answers_the_same_each_time_is_not_sampled(ask: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*ask, "--policy", "lite", "--samples", "3"]) == 2
     assert "--samples is for language models" in capsys.readouterr().err
+
+
+def test_a_program_is_written_run_and_answered_from(
+    ask: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = 'for line in read_speech():\n    print(line["text"], line["start"])'
+    called = {"id": "p1", "type": "function", "function": {"name": "run_program", "arguments": ""}}
+    called["function"] = {"name": "run_program", "arguments": json.dumps({"program": program})}
+    unsure = '<answer>{"answer": "?", "confidence": 0.2}</answer>'
+    noon = '<answer>{"answer": "at noon", "evidence": [{"calls": ["t3c1"], "quote": "leaves at noon"}]}</answer>'
+    saved = tmp_path / "run.json"
+    asked = [*ask, "--strategy", "program", "--save", str(saved)]
+    with FakeServer(Say(unsure), Say(calls=(called,)), Say(noon)) as server:
+        assert main([*asked, "--policy", f"http:m@{server.url}", "--no-verify"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["answer"] == "at noon"
+    assert answer["evidence"][0]["source"] == "speech"
+    assert [tool["function"]["name"] for tool in server.requests[0].body["tools"]] == ["run_program"]
+    assert "You are not sure of this" in json.dumps(server.requests[1].body["messages"][-1])
+    assert "\u00abThe train to Ghent leaves at noon. 1\u00bb" in load(saved).results[-1].observation.text
+    assert main(["replay", str(saved), "--encoder", "hashing", *ask[-2:]]) == 0
+
+
+def test_first_answers_that_agree_are_enough(ask: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with FakeServer(Say(RED), Say(RED), Say(RED)) as server:
+        assert main([*ask, "--policy", f"http:m@{server.url}", "--strategy", "uncertain"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["answer"], answer["votes"], answer["stop"]) == ("red", [3, 3], "answered")
+    assert [request.body["seed"] for request in server.requests] == [0, 1, 2]
+    assert {request.body["temperature"] for request in server.requests} == {0.7}

@@ -19,6 +19,7 @@ import torch
 from transformers import LogitsProcessor
 
 from agent.loop.graph import RunContext, run_graph
+from agent.loop.strategies import choose_tools
 from agent.policies.local import cpu_attention
 from agent.policies.local.batching import Batcher
 from agent.policies.local.loading import choose_dtype
@@ -26,7 +27,19 @@ from agent.policies.registry import open_policy
 from agent.policies.transformers import Prompt, TransformersPolicy
 from agent.policy import PolicyError, PolicyOptions
 from agent.rendering.messages import render
-from agent.trajectory import Answer, Calls, Limits, Malformed, Question, Reply, Stop, Trajectory, from_json, to_json
+from agent.trajectory import (
+    Answer,
+    Calls,
+    Limits,
+    Malformed,
+    Question,
+    Reply,
+    Stop,
+    Strategy,
+    Trajectory,
+    from_json,
+    to_json,
+)
 from tests.agent.painted import FACTS, PaintedVideo, look, looked
 from tests.tiny_llama import tiny_llama
 from tests.tiny_models import FAMILIES, SMOLVLM_TOKENS_A_TILE, Family, build
@@ -291,7 +304,7 @@ def test_a_picture_above_the_limit_is_sent_smaller_and_its_text_says_so(qwen: Pa
     policy = TransformersPolicy(str(qwen), replace(SHORT, max_frame_pixels=640 * 360))
     prompt = prompt_of(policy, shown(1.5, size=(1280, 720)), PaintedVideo())
     assert "(640x360)" in policy.loaded.scribe.words(prompt.tokens.ids)
-    assert prompt.seen[0].inputs["image_grid_thw"].tolist() == [[1, 26, 46]]  # 364x644
+    assert prompt.seen[0].grid == (1, 26, 46)  # 364x644
 
 
 def test_a_folder_that_is_not_there_is_named() -> None:
@@ -406,3 +419,21 @@ def last_logits(policy: TransformersPolicy, video: PaintedVideo) -> torch.Tensor
 def drawn(policy: TransformersPolicy, seed: int) -> tuple[int, ...]:
     [reply] = policy.generate([prompt_of(policy, START, PaintedVideo(), seed)])
     return reply.token_ids or ()
+
+
+def test_a_tiny_model_writes_a_program_where_it_is_not_sure(qwen: Path) -> None:
+    unsure = '<answer>{"answer": "a fox", "confidence": 0.1}</answer>'
+    program = '<tool_call>{"name": "run_program", "arguments": {"program": "print(len(zoom(1.5)))"}}</tool_call>'
+    policy = ForcedPolicy(qwen, [unsure, program, ANSWER])
+    tools = choose_tools("program", PaintedVideo())
+    ended = run_graph(replace(START, strategy="program"), RunContext(policy, tools, verify=False))
+    assert (ended.turns, ended.answer) == (3, Answer("a fox", confidence=0.7))
+    assert ended.results[0].observation.text == "«1»"
+    assert [frame.seconds for frame in ended.frames_seen] == [1.5]
+
+
+@pytest.mark.parametrize("strategy", ["reflect", "program"])
+def test_a_tiny_random_model_ends_whatever_its_strategy(qwen: Path, strategy: Strategy) -> None:
+    tools = choose_tools(strategy, PaintedVideo())
+    ended = run_graph(replace(START, strategy=strategy), RunContext(TransformersPolicy(str(qwen), SHORT), tools))
+    assert (ended.stop, ended.turns) == (Stop.MALFORMED, 3)

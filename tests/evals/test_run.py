@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.limits import QuestionBudget
 from agent.policy import PolicyError, PolicyOptions, ToolAccess
 from agent.trajectory import Answer, Limits, Setup, Stop, Trajectory, Turn
 from evals.run import RunConfig, main
@@ -110,6 +111,10 @@ def test_another_run_is_not_mixed_into_the_folder(config: RunConfig) -> None:
         ({"control": "blind"}, "control"),
         ({"options": PolicyOptions(seed=1)}, "options"),
         ({"policy": "lite"}, "policy"),
+        ({"strategy": "uncertain"}, "strategy"),
+        ({"strategy": "reflect"}, "prompt"),
+        ({"vote": "confidence"}, "vote"),
+        ({"budget": QuestionBudget(effort="low")}, "effort"),
     ):
         with pytest.raises(ValueError, match=rf"holds another run: its {name} is .*; choose another --out"):
             main(replace(config, **change))

@@ -56,6 +56,12 @@ def describe_address(path: Path) -> str | None:
     )
 
 
+def is_web_address(given: str) -> bool:
+    """Whether a text is the address of something on the web."""
+    match = _ADDRESS.match(given)
+    return match is not None and (match[1] or "https").lower() in ("http", "https")
+
+
 def describe_folder(folder: Path) -> str:
     """A sentence that says what to give instead of a folder."""
     names = sorted(file.name for file in folder.iterdir() if file.suffix.casefold() in VIDEO_SUFFIXES)

@@ -1,6 +1,7 @@
 """Reads the header of a video file: its streams, and the length that it promises, which may be wrong."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,10 @@ TEXT_SUBTITLES = frozenset({"ass", "ssa", "subrip", "srt", "webvtt", "mov_text",
 
 LENGTH_FROM_ZERO = frozenset({"matroska,webm", "asf", "nut"})
 """Formats whose length counts from second 0 of their clock, also where the first picture comes later."""
+
+
+_NEVER_SET_YEAR = 1990
+"""Year up to which a creation time is that of no clock: zeros of QuickTime are 1904, those of Unix 1970."""
 
 
 class SoundAloneError(VideoError):
@@ -43,6 +48,8 @@ class Header:
     """Number of streams of pictures of text, and of text that cannot be read here."""
     is_first_stream: bool
     """True where the stream is the first one of moving pictures."""
+    created_at: str
+    """When the file says that it was created, as `2026-05-01 14:03:22 UTC`; empty where it does not say."""
     notes: tuple[str, ...]
     """A sentence that says which picture stream is shown, where there are several."""
 
@@ -86,10 +93,20 @@ def read_header(path: Path, number: int | None = None) -> Header:
                 subtitle_streams=texts,
                 unread_subtitles=len(container.streams.subtitles) - texts,
                 is_first_stream=stream.index == list_moving_streams(container)[0].index,
+                created_at=_read_creation_time(container.metadata.get("creation_time", "")),
                 notes=describe_streams(container, stream),
             )
     except av.error.FFmpegError as error:
         raise VideoError(f"{path} is not a video that can be read: {error.strerror}") from error
+
+
+def _read_creation_time(text: str) -> str:
+    """A time of a file's metadata in UTC; empty for none, and for the zero of a clock that was never set."""
+    try:
+        moment = datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return ""
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment.year > _NEVER_SET_YEAR else ""
 
 
 def _name_subtitle_codec(stream: "SubtitleStream") -> str | None:

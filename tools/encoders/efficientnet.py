@@ -42,10 +42,14 @@ class EfficientNetLite0(nn.Module):
         self.classifier = _Convolution(1280, 1000, kernel=1, activation=False)
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:  # noqa: D102 (the class says it)
-        padded = nn.functional.pad((pictures - 127) / 128, (0, 1, 0, 1))
-        features = self.head(self.blocks(self.stem(padded)))
-        logits: torch.Tensor = self.classifier(features.mean((2, 3), keepdim=True))
+        logits: torch.Tensor = self.classifier(self.features(pictures).mean((2, 3), keepdim=True))
         return logits.flatten(1)
+
+    def features(self, pictures: torch.Tensor) -> torch.Tensor:
+        """The features before they are pooled, (N, 1280, side / 32, side / 32)."""
+        padded = nn.functional.pad((pictures - 127) / 128, (0, 1, 0, 1))
+        found: torch.Tensor = self.head(self.blocks(self.stem(padded)))
+        return found
 
 
 class _Block(nn.Module):

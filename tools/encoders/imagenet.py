@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from tools import packaged_weights
-from tools.encoders.efficientnet import SIDE, load
+from tools.encoders.efficientnet import SIDE, EfficientNetLite0, load
 from tools.encoders.image_batch import Pixels, choose_device, make_square_batch, split_chunks, to_fastest_format
 from tools.runtime.threads import map_in_threads
 
@@ -22,12 +22,20 @@ _BATCH, _SMALL_BATCH = 2, 4
 """Pictures of SIDE at once, and smaller ones; more fall out of the processor's cache."""
 
 
+def load_network() -> EfficientNetLite0:
+    """The network with its packaged weights, in float32 on the CPU.
+
+    Raises:
+        MissingPartError: the package with the weights is not installed.
+    """
+    return load(packaged_weights.find_file(*_WEIGHTS, "encoder"))
+
+
 class ImagenetClassifier:
     """EfficientNet-lite0 with its weights, in the number format that is fastest on this machine."""
 
     def __init__(self) -> None:
-        network = load(packaged_weights.find_file(*_WEIGHTS, "encoder")).to(choose_device())
-        self._network = to_fastest_format(network)
+        self._network = to_fastest_format(load_network().to(choose_device()))
 
     def classify(self, pixels: Sequence[Pixels], side: int = SIDE) -> NDArray[np.float32]:
         """Class probabilities (N, 1000) float32, rows sum to 1, of RGB pictures that are squashed to `side` pixels."""

@@ -53,7 +53,7 @@ def choose_quick_times(video: VideoSource, after_seconds: float, sample_fps: flo
         after_seconds: only keyframes after this time.
         sample_fps: sampled frames a second of the index.
     """
-    apart = max(4 / sample_fps, video.info.duration_seconds / _QUICK_FRAMES)
+    apart = max(4 / sample_fps, video.info.length_seconds / _QUICK_FRAMES)
     return thin_times((float(t) for t in video.keyframe_seconds if t > after_seconds), apart)
 
 

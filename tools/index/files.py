@@ -122,8 +122,15 @@ class IndexFiles:
                 self._check_store(manifest)
         except _DamagedFilesError as damage:
             return IndexDamage(str(damage))
-        is_tiled = manifest.is_complete and (not self._has_tiles or manifest.tiled == manifest.rows)
-        return LoadedIndex(manifest, batch, seen is None, is_tiled)
+        return LoadedIndex(manifest, batch, seen is None, self._is_tiled(manifest))
+
+    def read_manifest(self) -> IndexManifest | None:
+        """The manifest of an index that has all its frames and tiles; None without one."""
+        manifest = load_kept(self.folder / MANIFEST, _MANIFEST)
+        return manifest if manifest is not None and self._is_tiled(manifest) else None
+
+    def _is_tiled(self, manifest: IndexManifest) -> bool:
+        return manifest.is_complete and (not self._has_tiles or manifest.tiled == manifest.rows)
 
     def _read(self, manifest: IndexManifest, seen: IndexManifest | None) -> IndexBatch:
         arrays = {name: self._read_array(name, manifest, seen) for name in self._layout}

@@ -17,6 +17,8 @@ _RANK_OFFSET = 60
 _NEAR_SECONDS = 2.0
 """Distance up to which two findings are taken for one moment: what is said comes a little before or after its picture.
 """
+_MOMENT_SECONDS = 15.0
+"""Length up to which a finding is one moment, which what lies in it belongs to."""
 _RELEVANCE_SHARE = 0.7
 """Weight of the rank against the likeness to moments that were chosen already (MMR, Carbonell and Goldstein 1998)."""
 
@@ -33,8 +35,8 @@ class Ranking:
 class FusedMoment:
     """A moment that one or several senses found."""
 
-    start_seconds: float
-    stop_seconds: float
+    anchor: Finding
+    """The finding with the best ranks, whose time it has."""
     score: float
     """Sum of the reciprocal ranks; compares moments of one search, no more."""
     shares: tuple[tuple[Sense, float], ...]
@@ -44,9 +46,15 @@ class FusedMoment:
 
     @property
     def seconds(self) -> float:
-        """Time of a picture that shows it: the one that was found, else its middle."""
-        seen = (finding.start_seconds for finding in self.findings if finding.kind == "moment")
-        return next(seen, (self.start_seconds + self.stop_seconds) / 2)
+        """Time of a picture that shows it: one that was found in it where it lasts long, else its middle."""
+        start, stop = self.anchor.start_seconds, self.anchor.stop_seconds
+        if self.anchor.kind == "moment":
+            return start
+        seen = (
+            one.start_seconds for one in self.findings if one.kind == "moment" and start <= one.start_seconds < stop
+        )
+        middle = (start + stop) / 2
+        return next(seen, middle) if stop - start > _MOMENT_SECONDS / 2 else middle
 
 
 @dataclass(frozen=True)
@@ -64,17 +72,33 @@ class SenseSearch:
 
 
 def fuse_rankings(rankings: Sequence[Ranking]) -> list[FusedMoment]:
-    """Every moment that a ranking has, scored by all of them, the best first; a shorter one first among equals."""
-    seeds = dict.fromkeys(finding for ranking in rankings for finding in ranking.findings)
-    moments = [_score_moment(seed, rankings) for seed in seeds]
-    return sorted(moments, key=lambda m: (-m.score, m.stop_seconds - m.start_seconds, m.start_seconds))
+    """Moments scored by all rankings, the best first; each has the time of the finding that is strongest there."""
+    strengths: dict[Finding, float] = {}
+    for ranking in rankings:
+        for rank, finding in enumerate(ranking.findings, start=1):
+            strengths[finding] = strengths.get(finding, 0.0) + 1 / (_RANK_OFFSET + rank)
+    anchors: list[Finding] = []
+    for finding in sorted(strengths, key=lambda one: (-strengths[one], _measure(one), one.start_seconds)):
+        if not any(_is_told_by(finding, anchor) for anchor in anchors):
+            anchors.append(finding)
+    moments = [_score_moment(anchor, rankings) for anchor in anchors]
+    return sorted(moments, key=lambda m: (-m.score, _measure(m.anchor), m.anchor.start_seconds))
 
 
-def _score_moment(seed: Finding, rankings: Sequence[Ranking]) -> FusedMoment:
+def _is_told_by(finding: Finding, anchor: Finding) -> bool:
+    """Whether a finding belongs to the moment of a stronger one; what lasts long has moments beside its own."""
+    return _is_near(anchor, finding) and (_measure(anchor) <= _MOMENT_SECONDS or _measure(finding) > _measure(anchor))
+
+
+def _measure(finding: Finding) -> float:
+    return finding.stop_seconds - finding.start_seconds
+
+
+def _score_moment(anchor: Finding, rankings: Sequence[Ranking]) -> FusedMoment:
     scores: dict[Sense, float] = {}
     best: dict[Sense, tuple[int, Finding]] = {}
     for ranking in rankings:
-        near = ((rank, one) for rank, one in enumerate(ranking.findings, start=1) if _is_near(seed, one))
+        near = ((rank, one) for rank, one in enumerate(ranking.findings, start=1) if _is_near(anchor, one))
         if (first := next(near, None)) is None:
             continue
         scores[ranking.sense] = scores.get(ranking.sense, 0.0) + 1 / (_RANK_OFFSET + first[0])
@@ -83,16 +107,15 @@ def _score_moment(seed: Finding, rankings: Sequence[Ranking]) -> FusedMoment:
     total = sum(scores.values())
     ordered = sorted(scores, key=lambda sense: -scores[sense])
     return FusedMoment(
-        seed.start_seconds,
-        seed.stop_seconds,
+        anchor,
         total,
         tuple((sense, scores[sense] / total) for sense in ordered),
         tuple(best[sense][1] for sense in ordered),
     )
 
 
-def _is_near(seed: Finding, other: Finding) -> bool:
-    start, stop = seed.start_seconds - _NEAR_SECONDS, seed.stop_seconds + _NEAR_SECONDS
+def _is_near(anchor: Finding, other: Finding) -> bool:
+    start, stop = anchor.start_seconds - _NEAR_SECONDS, anchor.stop_seconds + _NEAR_SECONDS
     return other.start_seconds < stop and other.stop_seconds > start
 
 
@@ -112,7 +135,7 @@ def choose_diverse(
     relevance = np.array([moment.score for moment in moments]) / moments[0].score
     likeness = np.zeros(len(moments))
     left = np.ones(len(moments), bool)
-    starts = np.array([moment.start_seconds for moment in moments])
+    starts = np.array([moment.anchor.start_seconds for moment in moments])
     chosen: list[FusedMoment] = []
     while len(chosen) < count and left.any():
         value = np.where(left, _RELEVANCE_SHARE * relevance - (1 - _RELEVANCE_SHARE) * likeness, -np.inf)

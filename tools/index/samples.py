@@ -30,10 +30,10 @@ class WindowSamples:
 class Samples:
     """The sampled frames of one index. Threads may share it."""
 
-    def __init__(self, index: VideoIndex, duration_seconds: float) -> None:
+    def __init__(self, index: VideoIndex, length_seconds: float) -> None:
         """Starts the patience for the index of a video that was opened just now."""
         self.index = index
-        self._is_short = duration_seconds <= _SHORT_SECONDS
+        self._is_short = length_seconds <= _SHORT_SECONDS
         self._opened_at = time.monotonic()
 
     def wait(self) -> bool:

@@ -55,9 +55,12 @@ class MatchedMoment:
 class FrameIndex:
     """Embeddings of the frames indexed so far, and the search in them; one thread may add while others search."""
 
-    def __init__(self, encoder_name: str, dim: int, tiles: int, duration_seconds: float) -> None:
+    def __init__(
+        self, encoder_name: str, dim: int, tiles: int, duration_seconds: float, first_second: float = 0.0
+    ) -> None:
         self.encoder_name = encoder_name
         self._duration_seconds = duration_seconds
+        self._first_second = first_second
         self._lock = threading.Lock()
         self._dim, self._tile_count = dim, tiles
         self.clear()
@@ -74,10 +77,11 @@ class FrameIndex:
         with self._lock:
             if self._is_complete:
                 return 1.0
-            return min(1.0, self._find_reached_seconds() / self._duration_seconds) if self._duration_seconds else 0.0
+            length = self._duration_seconds - self._first_second
+            return min(1.0, (self._find_reached_seconds() - self._first_second) / length) if length else 0.0
 
     def _find_reached_seconds(self) -> float:
-        return float(self._full.seconds[-1]) if len(self._full.seconds) else 0.0
+        return float(self._full.seconds[-1]) if len(self._full.seconds) else self._first_second
 
     @property
     def rows(self) -> int:

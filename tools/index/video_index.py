@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,14 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from tools.cache import DEFAULT_LIMIT_BYTES, explain_write_errors, make_video_folder, open_writer_lock, prune
+from tools.cache import (
+    DEFAULT_LIMIT_BYTES,
+    explain_write_errors,
+    find_cache_root,
+    make_video_folder,
+    open_writer_lock,
+    prune,
+)
 from tools.deadline import get_seconds_left
 from tools.encoders.registry import Encoder
 from tools.index.builder import (
@@ -52,7 +59,10 @@ from tools.index.frame_store import (
     DamagedPictureError,
     FrameStore,
     FrameStoreWriter,
+    encode_stored,
     fit_stored_size,
+    is_same_moment,
+    read_stored_size,
 )
 from tools.index.vectors import FrameIndex, MatchedMoment
 from tools.own_files import is_plain_file, remove
@@ -109,6 +119,26 @@ def open_index(
     return VideoIndex(video, encoder, cache, on_progress)
 
 
+def open_index_files(
+    content_hash: str, length_seconds: float, encoder: Encoder, cache: Path | None = None
+) -> IndexFiles:
+    """The files of a video's index in the cache, whether they are there or not.
+
+    Args:
+        content_hash: the video's.
+        length_seconds: its length, which its sampling rate follows from.
+        encoder: embeds the frames.
+        cache: root of the cache, the user's own if None.
+    """
+    folder, fps, tiles = find_cache_root(cache) / content_hash, choose_fps(length_seconds), count_tiles(encoder)
+    name = f"index-{_as_file_name(encoder.name)}-{tiles + 1}tiles-{fps:g}fps"
+    return IndexFiles(folder / name, _name_store_folder(folder, fps), encoder.dim, tiles)
+
+
+def _name_store_folder(folder: Path, fps: float) -> Path:
+    return folder / f"frames-{fps:g}fps"
+
+
 class VideoIndex:
     """The index of a video's frames: search, stored pictures and thumbnails; usable while it is being filled."""
 
@@ -120,15 +150,15 @@ class VideoIndex:
         on_progress: Callable[[IndexProgress], None] | None = None,
     ) -> None:
         self._video, self._encoder, self._cache, self._on_progress = video, encoder, cache, on_progress
-        duration = video.info.duration_seconds
-        self._fps = choose_fps(duration)
-        self._times = make_sample_times(duration, self._fps)
+        length = video.info.length_seconds
+        self._fps = choose_fps(length)
+        self._times = video.info.start_seconds + make_sample_times(length, self._fps)
         self._folder = make_video_folder(video.content_hash, cache)
-        self._store_folder = self._folder / f"frames-{self._fps:g}fps"
-        tiles = count_tiles(encoder)
-        name = f"index-{_as_file_name(encoder.name)}-{tiles + 1}tiles-{self._fps:g}fps"
-        self._files = IndexFiles(self._folder / name, self._store_folder, encoder.dim, tiles)
-        self.frames = FrameIndex(encoder.name, encoder.dim, tiles, duration)
+        self._store_folder = _name_store_folder(self._folder, self._fps)
+        self._files = open_index_files(video.content_hash, length, encoder, cache)
+        self.frames = FrameIndex(
+            encoder.name, encoder.dim, count_tiles(encoder), video.info.duration_seconds, video.info.start_seconds
+        )
         self._lock = threading.Lock()
         self._seen: IndexManifest | None = None  # how much of the files on disk was taken in
         self._thumbs: list[NDArray[np.uint8]] = []
@@ -156,6 +186,11 @@ class VideoIndex:
         self.cancel()
 
     @property
+    def fps(self) -> float:
+        """Sampled frames a second."""
+        return self._fps
+
+    @property
     def seconds(self) -> NDArray[np.float64]:
         """Own times of the sampled frames so far in seconds, (N,) float64, ascending; N is that of `thumbs`."""
         with self._lock:
@@ -181,10 +216,35 @@ class VideoIndex:
             self._store.refresh()
         return self._store
 
+    @property
+    def _stored_height(self) -> int:
+        return fit_stored_size(self._video.info.width, self._video.info.height)[1]
+
+    def read_stored(self, times: Sequence[float]) -> dict[float, bytes]:
+        """JPEGs of sampled frames as they are stored, by their time; those that do not decode are left out.
+
+        What is not stored yet is decoded, in one pass, and comes out in the bytes that will be stored.
+
+        Args:
+            times: own times of sampled frames in seconds, ascending.
+        """
+        store, found, missing = self.store, {}, []
+        for seconds in times:
+            number = store.find(seconds)
+            if number is None:
+                missing.append(seconds)
+                continue
+            with suppress(ValueError):  # damaged, or no picture from the start
+                jpeg = store.jpeg(number)
+                read_stored_size(jpeg)
+                found[seconds] = jpeg
+        for frame in self._video.read(missing, self._stored_height) if missing else ():
+            found |= {asked: encode_stored(frame) for asked in missing if is_same_moment(asked, frame.seconds)}
+        return found
+
     def _decoded_again(self, seconds: float) -> Frame | None:
         """The frame of a stored picture, from the video."""
-        height = fit_stored_size(self._video.info.width, self._video.info.height)[1]
-        frame = next(self._video.read([seconds], max_height=height), None)
+        frame = next(self._video.read([seconds], max_height=self._stored_height), None)
         return frame if frame is not None and abs(frame.seconds - seconds) < SAME_MOMENT_SECONDS else None
 
     def wait_searchable(self, timeout_seconds: float | None = None) -> bool:
@@ -461,8 +521,7 @@ class VideoIndex:
         known: dict[float, NDArray[np.float32]] = {}
         clock = _RemainingTime()
         _give_memory_back()  # the packets of a film of hours were lists while it was opened
-        height = fit_stored_size(self._video.info.width, self._video.info.height)[1]
-        with closing(self._take_until_cancelled(self._video.read(times, max_height=height))) as frames:
+        with closing(self._take_until_cancelled(self._video.read(times, self._stored_height))) as frames:
             for look in embed_keyframes(frames, self._encoder):
                 self.frames.add_quick(look.seconds, look.vectors)
                 self._is_searchable.set()
@@ -499,8 +558,7 @@ class VideoIndex:
             for number in range(int(np.searchsorted(store.seconds, after_seconds, side="right")), len(store)):
                 yield _read_stored_frame(store, number)
             times = [float(time) for time in self._times if time > max(until, after_seconds)]
-            height = fit_stored_size(self._video.info.width, self._video.info.height)[1]
-            for frame in self._video.read(times, max_height=height):
+            for frame in self._video.read(times, max_height=self._stored_height):
                 if frame.seconds > max(until, after_seconds) + SAME_MOMENT_SECONDS:
                     with explain_write_errors(self._store_folder):
                         stored.append(frame)

@@ -225,15 +225,18 @@ class ScreenText:
 
     def prepare(self) -> None:
         """Reads the text of the whole video, which may take longer than the video: later calls find all of it."""
-        times = [
-            look.seconds for look in self._choose_pictures(0.0, self._video.info.duration_seconds, 1, is_prepared=False)
-        ]
+        times = [look.seconds for look in self._choose_pictures(*self._bounds, 1, is_prepared=False)]
         with self._lock:
             self._load()
             glances = self._glance_at(times)
             self._read_all([t for t, has_text in glances.items() if has_text], {})
             self._is_prepared = True
             self._save()
+
+    @property
+    def _bounds(self) -> tuple[float, float]:
+        """Seconds at which the video begins and ends."""
+        return self._video.info.start_seconds, self._video.info.duration_seconds
 
     @property
     def is_prepared(self) -> bool:
@@ -251,7 +254,7 @@ class ScreenText:
         read ahead, a picture may have come on screen before the window.
         """
         if is_prepared:
-            looks = self._choose_pictures(0.0, self._video.info.duration_seconds, max_frames, is_prepared=False)
+            looks = self._choose_pictures(*self._bounds, max_frames, is_prepared=False)
             return [look for look in looks if look.seconds < stop_seconds and look.stop_seconds > start_seconds]
         samples = self._samples.select(start_seconds, stop_seconds)
         times = samples.seconds[select_distinct_frames(samples.thumbs, _THUMB_CHANGE)].tolist()
@@ -262,7 +265,7 @@ class ScreenText:
         """Pictures where the index has not come: one a sample, or `most` keyframes, which are cheap to decode."""
         if reached_seconds >= stop_seconds:
             return []
-        apart = 1 / choose_fps(self._video.info.duration_seconds)
+        apart = 1 / choose_fps(self._video.info.length_seconds)
         every = np.arange(reached_seconds, stop_seconds, apart)
         if len(every) > most:
             keys = self._video.keyframe_seconds

@@ -129,7 +129,7 @@ class SpeechRecogniser:
         """
         stream = "" if track is None else f"-stream{track.index}"
         path = make_video_folder(video.content_hash, cache) / f"speech-{self.name}{stream}.json"
-        start, stop = window[0], min(window[1], video.info.duration_seconds)
+        start, stop = max(window[0], video.info.start_seconds), min(window[1], video.info.duration_seconds)
         hearing = Hearing(video, track, path, self._one_at_a_time)
         hearing.hear(self._lines, start, stop, on_progress)
         lines = [line for span in hearing.spans for line in span.lines]

@@ -1,6 +1,7 @@
-"""A folder of numbered pictures as a video at a given rate, as some benchmarks publish theirs. It has no sound."""
+"""A folder of numbered pictures as a video at a given rate. It has no sound."""
 
 import hashlib
+import re
 import struct
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -19,6 +20,10 @@ from tools.video.still import decode_still
 from tools.video.video import Frame, VideoInfo, choose_window_times, find_frame_ranks
 
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+USUAL_RATE = 1.0
+"""Pictures a second of a folder whose rate nobody gives."""
+_LONGEST_NAME = 255
+"""Letters of a file's name at most, in every usual file system."""
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 
 
@@ -63,6 +68,7 @@ class FrameFolder:
             subtitle_streams=0,
             promised_seconds=None,
             is_cut_off=False,
+            notes=(f"A folder of {len(self._files)} pictures, shown at {frames_per_second:g} a second.",),
         )
 
     @cached_property
@@ -112,10 +118,15 @@ class FrameFolder:
         return Frame(letterbox(pixels, *box), float(self.timestamps[rank]))
 
 
-def _sort_key(file: Path) -> tuple[int, str]:
-    """Sort key of a picture: 00010.jpg after 9.jpg; what has no number comes first, by name."""
-    digits = "".join(c for c in file.stem if c.isdecimal())
-    return (int(digits) if digits else -1), file.name
+def is_frame_folder(path: Path) -> bool:
+    """Whether a path is a folder with a picture in it."""
+    return path.is_dir() and any(file.suffix.casefold() in _SUFFIXES for file in path.iterdir())
+
+
+def _sort_key(file: Path) -> tuple[tuple[str, ...], str]:
+    """Sort key of a picture, its numbers as numbers: 00010.jpg after 9.jpg, scene2-1.jpg before scene10-0.jpg."""
+    parts = re.split(r"(\d+)", file.stem.casefold())
+    return tuple(part.zfill(_LONGEST_NAME) if part.isdecimal() else part for part in parts), file.name
 
 
 def _read_bytes(file: Path) -> bytes:

@@ -11,10 +11,13 @@ from tools.demux.container import PacketReader, open_container
 from tools.demux.file_kind import is_still_picture
 from tools.demux.header import SoundAloneError
 from tools.limits import VideoError, check_length, check_picture_size
+from tools.video.clip import VideoClip
+from tools.video.frame_folder import USUAL_RATE, FrameFolder, is_frame_folder
 from tools.video.generated import GeneratedVideo
 from tools.video.source import VideoSource
 from tools.video.still import decode_still, read_still_size
 from tools.video.video import Video, hash_content
+from tools.video.window import VideoWindow
 
 STILL_SECONDS = 1.0
 """Length of the video that stands for a still picture."""
@@ -22,17 +25,41 @@ _GREY = np.full((64, 64, 3), 128, np.uint8)
 """The picture of a recording of sound alone, (H, W, 3)."""
 
 
-def open_video(path: str | Path, until: float | None = None, stream: int | None = None) -> VideoSource:
-    """Opens a file as a video, also where it is a still picture or has sound alone.
+def open_video(
+    path: str | Path,
+    until: float | None = None,
+    stream: int | None = None,
+    start: float | None = None,
+    fps: float | None = None,
+) -> VideoSource:
+    """Opens a file as a video, also where it is a still picture, a folder of pictures, or has sound alone.
 
     Args:
         path: the file.
         until: the video ends at that second; None for the whole.
         stream: number of the stream of moving pictures, from 1; None takes the main one.
+        start: the video begins at that second, and keeps its times; None for its own beginning.
+        fps: pictures a second of a folder of them; None is 1.
 
     Raises:
         VideoError: it is none of these, or as `Video` says.
     """
+    if is_frame_folder(Path(path)):
+        whole: VideoSource = _open_folder(Path(path), until, fps)
+    elif fps is not None:
+        raise VideoError(f"{path} is no folder of pictures: a rate of {fps:g} a second can be chosen for one only")
+    else:
+        whole = _open_from_beginning(path, until, stream)
+    if start is None:
+        return whole
+    try:
+        return VideoWindow(whole, start)
+    except VideoError:
+        whole.close()
+        raise
+
+
+def _open_from_beginning(path: str | Path, until: float | None, stream: int | None) -> VideoSource:
     try:
         return Video(path, until, stream)
     except SoundAloneError:
@@ -43,6 +70,11 @@ def open_video(path: str | Path, until: float | None = None, stream: int | None 
         if stream is not None or not (Path(path).is_file() and is_still_picture(Path(path))):
             raise
         return _open_still(Path(path))
+
+
+def _open_folder(folder: Path, until: float | None, fps: float | None) -> VideoSource:
+    whole = FrameFolder(folder, USUAL_RATE if fps is None else fps)
+    return whole if until is None or until >= whole.info.duration_seconds else VideoClip(whole, 0.0, until)
 
 
 def _open_still(path: Path) -> GeneratedVideo:

@@ -1,6 +1,7 @@
 """The protocol of a video as the tools need it: pictures by time, decoded from a file or made when asked for.
 
-`Video` is one from a file, `FrameFolder` from pictures, `VideoClip` a part of another, `GeneratedVideo` from no file.
+`Video` is one from a file, `FrameFolder` from pictures, `VideoClip` and `VideoWindow` are parts of another,
+`GeneratedVideo` is from no file.
 """
 
 from collections.abc import Iterator, Sequence

@@ -95,6 +95,15 @@ class VideoInfo:
     """Number of subtitle streams that cannot be read here, such as pictures of text."""
     has_pictures: bool = True
     """False for a recording of sound alone, for which one grey picture stands."""
+    created_at: str = ""
+    """When the file says that it was created, as `2026-05-01 14:03:22 UTC`; empty where it does not say."""
+    start_seconds: float = 0.0
+    """Second at which the video begins: 0, unless what comes before was cut off."""
+
+    @property
+    def length_seconds(self) -> float:
+        """Seconds from the beginning to the end."""
+        return self.duration_seconds - self.start_seconds
 
 
 class Video:
@@ -278,6 +287,7 @@ class Video:
             unread_subtitles=header.unread_subtitles,
             promised_seconds=header.promised_seconds,
             is_cut_off=is_cut_off,
+            created_at=header.created_at,
             notes=(
                 *header.notes,
                 *self._describe_clock(duration_seconds),

@@ -119,11 +119,10 @@ class ClipCaptions:
         return words.usage
 
     def _list_clips(self) -> list[tuple[float, float]]:
-        duration = self.video.info.duration_seconds
-        length = max(_CLIP_SECONDS, duration / _MOST_CLIPS)
-        count = max(1, math.ceil(duration / length - 1e-6))
-        edges = [round(min(duration, number * length), 3) for number in range(count + 1)]
-        return list(pairwise(edges))
+        info = self.video.info
+        length = max(_CLIP_SECONDS, info.length_seconds / _MOST_CLIPS)
+        starts = (info.start_seconds + n * length for n in range(count_clips(info.length_seconds) + 1))
+        return list(pairwise(round(min(info.duration_seconds, seconds), 3) for seconds in starts))
 
     def _keep(self, caption: ClipCaption) -> None:
         body = _ADAPTER.dump_json(caption)
@@ -145,6 +144,12 @@ class ClipCaptions:
     @property
     def _path(self) -> Path:
         return make_video_folder(self.video.content_hash, self.cache) / f"captions-{self.identity}.txt"
+
+
+def count_clips(duration_seconds: float) -> int:
+    """The number of clips of a video."""
+    length = max(_CLIP_SECONDS, duration_seconds / _MOST_CLIPS)
+    return max(1, math.ceil(duration_seconds / length - 1e-6))
 
 
 def _read_lines(path: Path | None) -> Sequence[bytes]:

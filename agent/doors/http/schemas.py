@@ -24,6 +24,8 @@ class AskedOptions(BaseModel):
     task: Literal["answer", "explain", "predict"] | None = None
     subtitles: Text | None = None
     """Id of an uploaded file of subtitles, or its path in an allowed folder."""
+    from_seconds: float | None = None
+    """Second at which the video begins for every tool, and keeps its times."""
     until_seconds: float | None = None
     """Second at which the video ends for every tool."""
     audio_track: Annotated[int, Field(ge=1, le=1000)] | None = None

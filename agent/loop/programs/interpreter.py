@@ -9,7 +9,10 @@ else, and steps and values are bounded, so that it ends.
 import ast
 import operator
 import re
+import threading
+import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import reduce
 from typing import Literal, NamedTuple
 
 from agent.loop.programs.values import (
@@ -84,6 +87,7 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Value, Value], bool]] = {
     ast.Is: operator.is_,
     ast.IsNot: operator.is_not,
 }
+_parsing = threading.Lock()
 _MISTAKES = (TypeError, ValueError, ArithmeticError, LookupError)
 """What Python raises for values that an operation does not take."""
 
@@ -126,7 +130,9 @@ def _parse(source: str, taken: Collection[str]) -> ast.Module:
     if len(source) > _MOST_SOURCE:
         raise ProgramError(f"the program has {len(source)} characters, and at most {_MOST_SOURCE} are run")
     try:
-        tree = ast.parse(source, "the program")
+        with _parsing, warnings.catch_warnings():  # filters are the process's: one thread at a time changes them
+            warnings.simplefilter("ignore")  # such as for an odd escape in a text, whose letters it would print
+            tree = ast.parse(source, "the program")
     except SyntaxError as error:
         raise ProgramError(error.msg, error.lineno) from None
     except (ValueError, MemoryError, RecursionError):  # zero bytes, and brackets without end
@@ -273,7 +279,7 @@ class _Interpreter:
             case ast.ListComp(element, loops) | ast.GeneratorExp(element, loops):
                 return self._comprehend(element, loops)
             case ast.JoinedStr(parts):
-                return check_value("".join([self._evaluate(part) for part in parts]), self._meter)
+                return check_value(reduce(add, [self._evaluate(part) for part in parts], ""), self._meter)
             case ast.FormattedValue(value, _, form):
                 return self._format(self._evaluate(value), form)
             case ast.Call(ast.Name(name), positional, named):
@@ -358,5 +364,6 @@ class _Interpreter:
         except _MISTAKES as error:
             missing = "there is no " if isinstance(error, KeyError) else ""
             # its words may be words of the video
-            raise ProgramError(missing + quote_untrusted(str(error)[:_MOST_WORDS])) from None
+            said = str(error).replace(f"{Functions.__name__}._", "")
+            raise ProgramError(missing + quote_untrusted(said[:_MOST_WORDS])) from None
         return check_value(made, self._meter)

@@ -79,8 +79,10 @@ def _count_elements(value: Value, meter: StepMeter, depth: int) -> int:
     if isinstance(value, str):
         if len(value) > _MOST_LETTERS:
             raise ProgramError(f"a text has {len(value)} characters, and at most {_MOST_LETTERS} are kept")
-        if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
-            raise ProgramError("a text holds characters that are no valid Unicode")
+        try:
+            value.encode()
+        except UnicodeEncodeError:  # a text that can't be saved
+            raise ProgramError("a text holds characters that are no valid Unicode") from None
         meter.spend(len(value) // _LETTERS_A_STEP)
         return 1
     if not isinstance(value, list | dict):

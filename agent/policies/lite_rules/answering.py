@@ -73,7 +73,7 @@ def _plan_caption(case: QuestionContext) -> list[Wanted]:
     """A caption of the seconds where the picture fits best, unless words are asked for."""
     if case.reading.is_sense_named or not (found := list_moments(case.trajectory)):
         return []
-    start, stop = max(0.0, found[0] - 1.0), min(case.duration_seconds, found[0] + 1.0)
+    start, stop = max(case.start_seconds, found[0] - 1.0), min(case.duration_seconds, found[0] + 1.0)
     return [want_call("caption", start=round(start, 2), stop=round(stop, 2), focus=case.reading.question.text)]
 
 
@@ -86,7 +86,7 @@ def _plan_closer_readings(case: QuestionContext) -> list[Wanted]:
     if ranked and ranking.compute_confidence(case.reading, ranked) >= _SURE_ENOUGH:
         return []
     named = [] if case.reading.instant is None else [case.reading.instant]
-    at = round([*named, *list_moments(case.trajectory), case.duration_seconds / 2][0], 2)
+    at = round([*named, *list_moments(case.trajectory), (case.start_seconds + case.duration_seconds) / 2][0], 2)
     parts = _find_coloured_parts(case) or _find_unread_parts(case, at)
     calls = [want_call("read_text", seconds=at, box=list(part)) for part in parts]
     if find_colour_words(case.reading.question.text):

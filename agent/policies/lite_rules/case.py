@@ -19,8 +19,13 @@ class QuestionContext:
 
     @property
     def duration_seconds(self) -> float:
-        """Length of the video."""
+        """Second at which the video ends."""
         return self.trajectory.facts.duration_seconds
+
+    @property
+    def start_seconds(self) -> float:
+        """Second at which the video begins: 0, unless what comes before was cut off."""
+        return self.trajectory.facts.start_seconds
 
     @property
     def options(self) -> tuple[str, ...]:

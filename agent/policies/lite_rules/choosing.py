@@ -140,7 +140,10 @@ def _score_by_answer(case: QuestionContext) -> list[float]:
     question = replace(case.reading.question, options=())
     lines = [*case.text_lines, *case.speech_lines]
     found = ranking.rank(
-        read_question(question, case.duration_seconds), lines, list_moments(case.trajectory), case.similarity
+        read_question(question, case.duration_seconds, case.start_seconds),
+        lines,
+        list_moments(case.trajectory),
+        case.similarity,
     )[:_MOST_PIECES]
     return [
         max((piece.probability for piece in found if _is_same_answer(option, piece)), default=0.0)

@@ -119,6 +119,18 @@ def answer_which(question: Question, answers: list[Answer]) -> Answer:
     return Answer(question.options[naming[0]], naming[0], confidence, evidence)
 
 
+def answer_from_first(question: Question, answers: list[Answer]) -> Answer:
+    """The answer of the first video of a folder that has one, with its name; the videos stand with the best fit first.
+
+    How likely it is that no other video fits better is not known, so no confidence is stated.
+    """
+    for video, answer in enumerate(answers, start=1):
+        if not answer.abstains and answer.evidence:
+            evidence = tuple(number_evidence(item, video) for item in answer.evidence)
+            return Answer(f"{_name_video(question, video)}: {answer.text}", evidence=evidence)
+    return list_answers(question, answers)
+
+
 def list_answers(question: Question, answers: list[Answer]) -> Answer:
     """ "I can't tell", with the answer that each video by itself would give."""
     told = "; ".join(

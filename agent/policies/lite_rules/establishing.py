@@ -10,6 +10,7 @@ from agent.policies.lite_rules.case import QuestionContext
 from agent.policies.lite_rules.notes import CitedFinding, iterate_findings, make_finding_evidence, make_line_evidence
 from agent.policies.lite_rules.ranking import compute_relevances
 from agent.policies.lite_rules.reading import Sense
+from agent.policies.lite_rules.words import normalize
 from agent.trajectory import Answer, Evidence, Result, ToolCall
 from tools.observation import UNREADABLE
 from tools.ocr.video_text import spread
@@ -65,7 +66,9 @@ def answer_cannot_tell(case: QuestionContext, *reasons: str) -> Answer:
 def _collect_pictures(case: QuestionContext) -> list[Evidence]:
     """Evidence of up to four pictures of the asked seconds, evenly spread."""
     start, stop = (
-        (0.0, case.duration_seconds) if case.span is None else (case.span.start_seconds, case.span.stop_seconds)
+        (case.start_seconds, case.duration_seconds)
+        if case.span is None
+        else (case.span.start_seconds, case.span.stop_seconds)
     )
     shown = {
         frame.seconds: Evidence(frame.seconds, frame.seconds, (result.call_id,), (frame,), note="a picture to look at")
@@ -101,6 +104,9 @@ def find_hidden_reasons(case: QuestionContext, sense: Sense, name: str | None = 
         for finding in doubtful
         if sense == "speech" or name is None or is_possible_misreading(finding.text, name)
     ][:1]
+    if sense == "text" and name is not None:
+        read = [f.text for _, result in done for f in result.observation.findings if f.kind == "text" and not f.doubt]
+        reasons += [f"“{text}” is read, which may be a part of it." for text in read if _is_part(text, name)][:1]
     if sense == "speech" and any(len(r.observation.findings) >= c.arguments.get("count", _MANY) for c, r in done):
         reasons.append("More is said than was looked at.")
     return reasons
@@ -121,6 +127,12 @@ def is_possible_misreading(guess: str, name: str) -> bool:
     return SequenceMatcher(None, guess.casefold(), name.casefold(), autojunk=False).ratio() >= _LIKE
 
 
+def _is_part(text: str, name: str) -> bool:
+    """Whether a text is most of a name, whose rest may be hidden or stand on another line."""
+    part, whole = (normalize(each).replace(" ", "") for each in (text, name))
+    return part in whole and len(part) >= len(whole) / 2
+
+
 def _find_calls(case: QuestionContext, tool: str) -> list[tuple[ToolCall, Result]]:
     results = {result.call_id: result for result in case.trajectory.results}
     return [(call, results[call.id]) for call in case.trajectory.calls if call.name == tool and call.id in results]
@@ -129,7 +141,7 @@ def _find_calls(case: QuestionContext, tool: str) -> list[tuple[ToolCall, Result
 def _is_covering(case: QuestionContext, call: ToolCall) -> bool:
     """Whether a call covered all the seconds that the question means."""
     start, stop = call.arguments.get("start", 0.0), call.arguments.get("stop", case.duration_seconds)
-    wanted_start, wanted_stop = (0.0, case.duration_seconds)
+    wanted_start, wanted_stop = (case.start_seconds, case.duration_seconds)
     if case.span is not None:
         wanted_start, wanted_stop = case.span.start_seconds, case.span.stop_seconds
     return bool(start <= wanted_start + _SLACK_SECONDS and stop >= wanted_stop - _SLACK_SECONDS)

@@ -43,7 +43,7 @@ def plan_calls(case: QuestionContext) -> list[Wanted]:
     """The tool calls for an everyday question: all text and speech of the asked seconds, none for the file's facts."""
     wants, span = case.reading.wants, make_span_arguments(case.span)
     calls = [want_call("overview", count=4)]
-    if wants in ("length", "size"):
+    if wants in ("length", "size") or (wants == "recorded" and case.trajectory.facts.created_at):
         return calls
     if wants not in ("transcript", "statement"):
         calls.append(want_call("search_text", query="", count=_MOST_LINES, **span))
@@ -56,11 +56,13 @@ def answer(case: QuestionContext) -> Answer:
     """An answer quoted from the file, the screen or the speech."""
     match case.reading.wants:
         case "length":
-            seconds = case.duration_seconds
+            seconds = case.duration_seconds - case.start_seconds
             return _answer_with_fact(case, f"{seconds:.1f} s ({int(seconds) // 60}:{int(seconds) % 60:02})")
         case "size":
             return _answer_with_fact(case, f"{case.trajectory.facts.width}x{case.trajectory.facts.height} pixels")
         case "recorded":
+            if created := case.trajectory.facts.created_at:
+                return _answer_with_fact(case, f"By the file it was created at {created}")
             return answer_cannot_tell(case, "When it was recorded is not on record.")
         case "sound":
             return answer_cannot_tell(
@@ -95,7 +97,7 @@ def answer(case: QuestionContext) -> Answer:
 
 def _answer_with_fact(case: QuestionContext, text: str) -> Answer:
     calls = tuple(call.id for call in case.trajectory.calls if call.name == "overview")
-    whole = Evidence(0.0, case.duration_seconds, calls, source="video", note="what the file says")
+    whole = Evidence(case.start_seconds, case.duration_seconds, calls, source="video", note="what the file says")
     return Answer(text, None, _CERTAIN, (whole,))
 
 

@@ -64,8 +64,10 @@ def _is_about_one_end(case: QuestionContext) -> bool:
 
 
 def _compute_end(case: QuestionContext) -> AskedSpan:
-    length = max(1.0, _END_SHARE * case.duration_seconds)
-    start = max(0.0, case.duration_seconds - length) if case.reading.edge == "last" else 0.0
+    length = max(1.0, _END_SHARE * (case.duration_seconds - case.start_seconds))
+    start = case.start_seconds
+    if case.reading.edge == "last":
+        start = max(start, case.duration_seconds - length)
     return AskedSpan(start, min(case.duration_seconds, start + length))
 
 

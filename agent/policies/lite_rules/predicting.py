@@ -38,7 +38,7 @@ def plan_calls(case: QuestionContext) -> list[Wanted]:
     """The tool calls for a prediction: the last seconds closely, and all that can be counted before them."""
     stop, facts = case.duration_seconds, case.trajectory.facts
     start = round(_compute_start(case), 2) or None
-    last = round(max(0.0, stop - _compute_window_length(case)), 2)
+    last = round(max(case.start_seconds, stop - _compute_window_length(case)), 2)
     calls = [
         want_call("select_frames", start=last, stop=stop, count=4, size="small"),
         want_call("list_shots", start=start),
@@ -65,11 +65,11 @@ def answer(case: QuestionContext) -> Answer:
 
 
 def _compute_start(case: QuestionContext) -> float:
-    return max(0.0, case.duration_seconds - _LOOK_BACK_SECONDS)
+    return max(case.start_seconds, case.duration_seconds - _LOOK_BACK_SECONDS)
 
 
 def _compute_window_length(case: QuestionContext) -> float:
-    return min(_WINDOW_SECONDS, case.duration_seconds / _LEAST_WINDOWS)
+    return min(_WINDOW_SECONDS, (case.duration_seconds - case.start_seconds) / _LEAST_WINDOWS)
 
 
 def _predict_cut(case: QuestionContext, spans: Sequence[AskedSpan]) -> list[Prediction]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agent.policies.lite_rules.languages import Language, detect_language, load_languages
-from agent.policies.lite_rules.sound_questions import SoundQuestion, parse_sound_question
-from agent.policies.lite_rules.thing_questions import ThingQuestion, parse_thing_question
+from agent.policies.lite_rules.presence.sound_questions import SoundQuestion, parse_sound_question
+from agent.policies.lite_rules.presence.thing_questions import ThingQuestion, parse_thing_question
 from agent.policies.lite_rules.words import extract_content_words, parse_count, parse_number, split_words
 from agent.trajectory import Question
 from tools.vision.colours import find_colour_words
@@ -112,14 +112,20 @@ class ParsedQuestion:
     """What the question asks of a class of things that a detector knows; None where it asks for anything else."""
 
 
-def read_question(question: Question, duration_seconds: float) -> ParsedQuestion:
-    """Parses a question about a video of some length."""
+def read_question(question: Question, duration_seconds: float, start_seconds: float = 0.0) -> ParsedQuestion:
+    """Parses a question about a video.
+
+    Args:
+        question: the question.
+        duration_seconds: second at which the video ends.
+        start_seconds: second at which it begins.
+    """
     text, language = question.text, detect_language(question.text)
     option_spans = _parse_option_spans(question.options, duration_seconds)
-    span, instant = _find_asked_time(text, duration_seconds)
+    span, instant = _find_asked_time(text, start_seconds, duration_seconds)
     wants = _classify_wants(question, option_spans, language, has_time=span is not None)
     if wants == "time":  # a clock's value in the question is not a time of the video
-        span, instant = _find_asked_time(_AT_CLOCK.sub(" ", text), duration_seconds)
+        span, instant = _find_asked_time(_AT_CLOCK.sub(" ", text), start_seconds, duration_seconds)
     sound = None
     if language is not None and (not question.options or wants in ("interval", "yes or no")):
         sound = parse_sound_question(
@@ -179,29 +185,31 @@ def _parse_option_spans(options: tuple[str, ...], duration_seconds: float) -> tu
     return tuple(found) if options and len(found) == len(options) else ()
 
 
-def _find_asked_time(text: str, duration_seconds: float) -> tuple[AskedSpan | None, float | None]:
+def _find_asked_time(text: str, first: float, end: float) -> tuple[AskedSpan | None, float | None]:
+    """The span and the instant that a text names in a video from second `first` to `end`."""
+    length = end - first
     if (match := _BETWEEN.search(text) or _RANGE.search(text)) is not None:
-        return _clip_span(float(match[1]), float(match[2]), duration_seconds), None
+        return _clip_span(float(match[1]), float(match[2]), first, end), None
     if (match := _FIRST_LAST.search(text)) is not None:
         seconds = float(match[2])
         if match[1].casefold() in ("first", "opening"):
-            return _clip_span(0.0, seconds, duration_seconds), None
-        return _clip_span(duration_seconds - seconds, duration_seconds, duration_seconds), None
-    if (instant := _find_instant(text)) is not None and instant <= duration_seconds:
+            return _clip_span(first, first + seconds, first, end), None
+        return _clip_span(end - seconds, end, first, end), None
+    if (instant := _find_instant(text)) is not None and first <= instant <= end:
         slack = 0.5 if re.search(r"exactly|precisely|after the start", text, re.I) else 1.5
-        return _clip_span(instant - slack, instant + max(slack, 1.0), duration_seconds), instant
+        return _clip_span(instant - slack, instant + max(slack, 1.0), first, end), instant
     if re.search(r"\bvery last (?:second|frame|moment)", text, re.I):
-        return _clip_span(duration_seconds - 1.0, duration_seconds, duration_seconds), None
+        return _clip_span(end - 1.0, end, first, end), None
     if _LATE.search(text):
-        return _clip_span(duration_seconds * 0.75, duration_seconds, duration_seconds), None
+        return _clip_span(first + length * 0.75, end, first, end), None
     if _EARLY.search(text):
-        return _clip_span(0.0, max(2.0, duration_seconds * 0.3), duration_seconds), None
+        return _clip_span(first, first + max(2.0, length * 0.3), first, end), None
     return None, None
 
 
-def _clip_span(start: float, stop: float, duration_seconds: float) -> AskedSpan:
-    start = min(max(0.0, start), max(0.0, duration_seconds - 0.1))
-    return AskedSpan(start, max(start + 0.1, min(stop, duration_seconds)))
+def _clip_span(start: float, stop: float, first: float, end: float) -> AskedSpan:
+    start = min(max(first, start), max(first, end - 0.1))
+    return AskedSpan(start, max(start + 0.1, min(stop, end)))
 
 
 def _find_instant(text: str) -> float | None:

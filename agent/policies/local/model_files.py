@@ -17,10 +17,13 @@ from transformers import AutoConfig, AutoTokenizer
 from transformers.utils.hub import cached_file
 
 from agent.policies.hub.consent import find_or_fetch
+from agent.policies.local.picture_words import PictureWordsConfig
 from agent.policy import PolicyError
 from agent.rendering.tokens import ChatTokenizer
 from tools.observation import MissingPartError
 from tools.plain_data import loads_json
+
+AutoConfig.register(PictureWordsConfig.model_type, PictureWordsConfig)
 
 _LONGEST_REASON = 300
 """Characters of another library's error message that are passed on; some hold a whole file."""

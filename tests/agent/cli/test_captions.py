@@ -11,6 +11,7 @@ from agent.trajectory import load
 from tests.agent.fake_server import FakeServer, Say, call, fail
 from tests.drawn import write_drawn
 
+MIND = ("--policy", "http:m@http://127.0.0.1:9/v1")
 ANSWER = Say('<answer>{"answer": "blue", "evidence": []}</answer>')
 
 
@@ -62,7 +63,15 @@ def test_the_costs_of_a_captioner_must_be_known_under_a_cost_limit(
     clip: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("VIDEOSLEUTH_PRICES", raising=False)
-    asked = ["ask", str(clip), "Which?", "--policy", "lite", "--captioner", "http:m@https://models.example/v1"]
+    asked = [
+        "ask",
+        str(clip),
+        "Which?",
+        "--policy",
+        "http:m@http://127.0.0.1:9/v1",
+        "--captioner",
+        "http:m@https://models.example/v1",
+    ]
     assert main([*asked, "--max-cost", "1"]) == EXIT_BAD_INPUT
     assert "no price is known for m at models.example" in capsys.readouterr().err
 
@@ -70,9 +79,9 @@ def test_the_costs_of_a_captioner_must_be_known_under_a_cost_limit(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["ask", "--captioner", "lite"], "lite is no language model"),
-        (["ask", "--captioner", "nonsense"], "no policy 'nonsense'"),
-        (["ask", "--mode", "captions-first", "--policy", "http:m@http://127.0.0.1:9/v1"], "--captioner http:MODEL@URL"),
+        (["ask", *MIND, "--captioner", "lite"], "lite is no language model"),
+        (["ask", *MIND, "--captioner", "nonsense"], "no policy 'nonsense'"),
+        (["ask", *MIND, "--mode", "captions-first"], "--captioner http:MODEL@URL"),
         (["index", "--captioner", "http:m@http://127.0.0.1:9/v1"], "--captioner is for --captions"),
     ],
 )

@@ -198,7 +198,7 @@ def test_index_takes_folders_and_prune_empties_the_cache(
     (videos / "readme.txt").write_text("no video", encoding="utf-8")
     assert main(["index", str(videos), *FAST]) == 0
     assert "one.mp4: 24 frames indexed" in capsys.readouterr().err
-    assert len(list_cached_videos()) == 1
+    assert len(list_cached_videos()) == 2  # and the index over the folder
     assert main(["index", "--prune", "--max-gigabytes", "0"]) == 0
     assert list_cached_videos() == []
 

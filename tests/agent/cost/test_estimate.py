@@ -1,12 +1,19 @@
 """What a question may cost, checked by hand, and the cost limit that nobody could keep."""
 
 import datetime
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agent.cost import estimate as subject
-from agent.cost.estimate import check_cost_limit, count_frame_tokens, estimate_cost, estimate_for_policy
+from agent.cost.estimate import (
+    add_captioner,
+    check_cost_limit,
+    count_frame_tokens,
+    estimate_cost,
+    estimate_for_policy,
+)
 from agent.cost.prices import Price, find_price
 from agent.policies.http import HttpPolicy
 from agent.policies.registry import open_policy
@@ -100,3 +107,27 @@ def test_a_cost_limit_without_a_price_says_what_to_add_where(tmp_path: Path, mon
     monkeypatch.setenv("VIDEOSLEUTH_PRICES", str(tmp_path / "mine.toml"))
     assert find_price("gpu-box", "m") is not None
     check_cost_limit(HttpPolicy("m@http://gpu-box:8000/v1", PolicyOptions()), Limits(max_cost_usd=1.0))
+
+
+class PricedCaptioner(ScriptedPolicy):
+    """Stands for a captioner behind a server."""
+
+    host, model, setup = "h", "m", SETUP
+
+    def __init__(self, price: Price | None) -> None:
+        super().__init__(())
+        self.price = price
+
+
+def test_the_requests_of_a_captioner_are_in_the_estimate() -> None:
+    start = Trajectory(Question("v.mp4", "q"), FACTS)
+    alone = Estimate(0.01, 0.05)
+    clips = 6 + subject.USUAL_WINDOW_QUESTIONS
+    dollars = clips * (subject.WINDOW_PROMPT_TOKENS + 8 * 299 + 10 * subject.USUAL_REPLY_TOKENS) / 1e6
+    both = add_captioner(alone, PricedCaptioner(DOLLAR), start, clips=6)
+    assert both is not None
+    assert (both.usual_usd, both.most_usd) == (pytest.approx(0.01 + dollars), None)
+    bound = replace(start, limits=Limits(max_cost_usd=0.02))
+    assert add_captioner(alone, PricedCaptioner(DOLLAR), bound, clips=6) == Estimate(0.02, 0.02)
+    assert add_captioner(alone, PricedCaptioner(None), start, clips=6) is None
+    assert add_captioner(alone, ScriptedPolicy(()), start, clips=6) == alone

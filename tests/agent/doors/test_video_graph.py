@@ -16,9 +16,10 @@ from langgraph.types import Command
 
 from agent import Sleuth
 from agent.doors.video_graph import VideoGraph, build_video_graph
+from agent.loop.strategies import REFLECT
 from agent.policies.scripted import ScriptedPolicy
-from agent.policy import PolicyError, ToolAccess
-from agent.trajectory import Answer, Evidence, Trajectory, Turn, from_json
+from agent.policy import PolicyError, PolicyOptions, ToolAccess
+from agent.trajectory import Answer, Calls, Evidence, ToolCall, Trajectory, Turn, from_json
 from tests.agent.test_sleuth import TURNS, timeless
 from tests.clips import write_clip
 
@@ -72,6 +73,34 @@ def test_a_sub_graph_leaves_the_trajectory_of_the_python_door_in_a_strict_checkp
     assert kept["answer"] == "four"
     assert kept["evidence"][0]["call_ids"] == ["t1c1"]
     assert "turn_json" not in kept
+
+
+class Doubter:
+    """A language model that gives an answer, looks once it is asked whether that is enough, and gives another."""
+
+    spec = "doubter"
+    setup = PolicyOptions().setup("text")
+
+    def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
+        if trajectory.turns == 1:
+            return Turn("", Calls((ToolCall("t3c1", "zoom", {"seconds": 0.5, "box": [0, 0, 0.5, 0.5]}),)))
+        return Turn("", Answer("three" if trajectory.turns == 0 else "four"))
+
+
+def test_a_strategy_sends_an_answer_back_in_a_host_s_graph_too(clip: str) -> None:
+    with opened(clip, Doubter()) as sleuth:
+        direct = sleuth.ask(clip, "How many?", strategy="reflect").trajectory
+        graph = build_video_graph(sleuth, strategy="reflect")
+        played = from_json(graph.invoke({"video": clip, "question": "How many?"})["trajectory_json"])
+    assert timeless(played) == timeless(direct)
+    assert [step.notice == REFLECT for step in played.steps] == [False, True, False, True, False]
+
+
+def test_a_host_s_graph_has_room_for_the_turns_of_a_film(sleuth: Sleuth) -> None:
+    for effort, turns in (("medium", 15), ("high", 30)):
+        config = build_video_graph(sleuth, effort=effort).config  # type: ignore[typeddict-item]
+        assert config is not None
+        assert config["recursion_limit"] > 2 * turns + 4
 
 
 def test_it_is_invoked_inside_a_function_node_too(sleuth: Sleuth, clip: str) -> None:
@@ -178,7 +207,7 @@ def test_many_run_at_once_in_asyncio(sleuth: Sleuth, clip: str) -> None:
 
 
 def test_what_a_graph_can_t_do_is_refused(sleuth: Sleuth) -> None:
-    with pytest.raises(ValueError, match="leave samples out"):
+    with pytest.raises(ValueError, match="leave samples, uncertain and examples out"):
         build_video_graph(sleuth, samples=3)
     with pytest.raises(TypeError, match="unknown: max_look"):
         build_video_graph(sleuth, max_look=3)  # type: ignore[call-arg]

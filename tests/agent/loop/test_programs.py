@@ -54,6 +54,7 @@ def printed(source: str) -> str:
             "for i in [1]:\n    pass\nelse:\n    print(None if i else 0, i is None, i or 2, 0 and 1)",
             "«None False 1 0»\n",
         ),
+        (r'print("\d")', "«\\d»\n"),
         (
             'print(sorted([3, 1], reverse=True), reversed([1, 2]), float("1.5"), str([1.0]))',
             "«[3, 1] [2, 1] 1.5 [1]»\n",
@@ -146,6 +147,7 @@ ATTACKS = {
     "a zero byte": ("print(1)\x00", ""),
     "half a letter": ("print('\ud800')", ""),
     "half a letter written as digits": (r'print("\ud800")', "no valid Unicode"),
+    "a long text in many pieces": ('s = "a" * 9000\nprint(f"{s}{s}{s}")', "more than 20000 characters"),
     # mistakes
     "a name that is none": ("print(y)", "there is no variable y"),
     "a division by nothing": ("x = 1\nprint(x / 0)", "line 2: «division by zero»"),
@@ -155,6 +157,7 @@ ATTACKS = {
     "a tool's argument that is none": ('find(colour="red")', "its arguments are query, start"),
     "a sum of texts": ('sum(["a"])', "sum is for numbers"),
     "a text and a number": ('"a" + 1', "can only concatenate"),
+    "an argument that a function lacks": ("min(key=1)", "«min() got"),
     "rows compared": ("sorted([{}, {}])", "not supported between"),
     "too few names": ("a, b = [1, 2, 3]", "3 values can't be given to 2 names"),
     "nothing gone through": ("for x in None: pass", "need a list"),
@@ -265,6 +268,7 @@ def test_a_program_brings_what_its_calls_brought() -> None:
         ('search_text("a", query="b")', "each of them once"),
         ("for i in range(99): search_text()", "may call tools 24 times"),
         ("select_frames()", "Field required"),
+        ('search_text(stop=float("inf"))', "must be finite"),
     ],
 )
 def test_a_program_reads_what_is_wrong_with_its_calls(source: str, reason: str) -> None:
@@ -279,6 +283,28 @@ def test_a_program_reads_what_is_wrong_with_its_calls(source: str, reason: str) 
 def test_what_was_printed_before_a_mistake_is_read_too() -> None:
     seen = ProgramTools(Signs()).call("run_program", {"program": 'print("begun")\nprint(1 / 0)'})
     assert seen.text == "«begun»\nThe program failed: line 2: «division by zero». Mend it."
+
+
+def test_what_finds_nothing_has_no_rows_and_a_tool_of_a_user_has_its_words() -> None:
+    class Others(Signs):
+        def __init__(self) -> None:
+            super().__init__()
+            self._specs["ask_a_friend"] = describe(self.ask_a_friend)
+
+        def search_text(self, query: str = "") -> Observation:  # type: ignore[override]
+            """Look for text.
+
+            Args:
+                query: words.
+            """
+            return Observation("nothing", (FrameRef(1.0, 360, 640),))
+
+        def ask_a_friend(self) -> Observation:
+            """Ask a friend."""
+            return Observation("blue")
+
+    run = 'print(len(search_text()), select_frames(1, 4)[1]["start"], ask_a_friend()[0]["text"])'
+    assert ProgramTools(Others()).call("run_program", {"program": run}).text == "«0 4 blue»"
 
 
 def test_the_first_look_reaches_the_tools_themselves() -> None:

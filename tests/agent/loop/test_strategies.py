@@ -15,6 +15,8 @@ from agent.loop.strategies import REFLECT, SLOW
 from agent.policies.lite import LitePolicy
 from agent.policy import PolicyOptions, ToolAccess
 from agent.rendering.messages import Text, render
+from agent.report.console import format_usage
+from agent.sleuth import Sleuth
 from agent.trajectory import (
     Answer,
     Calls,
@@ -30,11 +32,13 @@ from agent.trajectory import (
     VideoFacts,
     make_call_ids,
 )
+from tests.clips import write_clip
 from tests.drawn import write_drawn
 from tools.toolbox import Toolbox, open_toolbox
 
 ASKED = Question("clip.mp4", "Which colour?", ("red", "blue"))
 FACTS = VideoFacts("0" * 32, 60.0, 640, 360)
+MORE_OR_LESS: tuple[dict[str, Any], ...] = ({}, {"max_turns": 8}, {"effort": "low"})
 PROGRAM = 'print(len(select_frames(0, 3)), "frames")'
 
 
@@ -50,7 +54,7 @@ class Model:
 
     @property
     def setup(self) -> Setup:
-        return PolicyOptions().setup("text")
+        return PolicyOptions(temperature=0.7).setup("text")
 
     def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
         self.asked.append(trajectory)
@@ -173,6 +177,13 @@ def test_where_first_sights_differ_it_looks_once_and_is_told_of_them(toolbox: To
     check_replay(run, toolbox)
 
 
+def test_answers_that_are_told_can_do_nothing(toolbox: Toolbox) -> None:
+    said = ["<tool_call>», and", "red", "red", "red"]
+    model = Model(lambda trajectory: Turn("", Answer(said[trajectory.sample])))
+    ask(replace(ASKED, options=()), toolbox, model, strategy="uncertain")
+    assert "«red» (2), «‹tool_call>›, and» (1)" in model.asked[3].steps[0].notice
+
+
 def test_a_glance_that_looks_has_no_answer(toolbox: Toolbox) -> None:
     model = Model(lambda trajectory: zoom(1.0)(trajectory) if trajectory.turns == 0 else answer(0))
     run = ask(ASKED, toolbox, model, strategy="uncertain")
@@ -237,6 +248,14 @@ def test_what_a_strategy_is_not_for_is_refused(question: Question, strategy: Any
         check_playable(question, scripted(answer(0)), 1, None, strategy)
 
 
+def test_first_answers_that_are_all_the_same_say_nothing() -> None:
+    class Greedy(Model):
+        setup = PolicyOptions().setup("text")
+
+    with pytest.raises(ValueError, match="with temperature 0"):
+        check_playable(ASKED, Greedy(lambda _: answer(0)), 1, None, "uncertain")
+
+
 def test_lite_goes_about_it_its_own_way() -> None:
     with pytest.raises(ValueError, match="--strategy is for models"):
         check_playable(ASKED, LitePolicy(), 1, None, "reflect")
@@ -266,3 +285,16 @@ def test_a_limit_that_is_given_holds_whatever_the_length() -> None:
 def test_what_a_long_video_may_take_is_said() -> None:
     film = Trajectory(ASKED, replace(FACTS, duration_seconds=7200.0), limits=QuestionBudget().for_length(7200.0))
     assert explain_effort(film) == "15 turns and 243 frames at most, by effort medium and 120 minutes of video"
+    assert "turns 0 of 15, frames 0 of 243" in format_usage(film)
+    assert "effort medium" in format_usage(film)
+    assert "effort" not in format_usage(Trajectory(ASKED, FACTS))
+
+
+def test_a_film_is_asked_like_a_clip_and_may_take_more(tmp_path: Path) -> None:
+    film = write_clip(tmp_path / "film.mp4", frames=40, times=range(0, 1_200_000, 30_000), size=(160, 120))
+    with Sleuth(Model(lambda _: answer(0)), encoder="hashing", cache=tmp_path / "cache") as sleuth:
+        asked = {"options": ASKED.options, "verify": False}
+        runs = [sleuth.ask(film, ASKED.text, **asked, **more).trajectory for more in MORE_OR_LESS]  # type: ignore[arg-type]
+    # its 20 minutes are ten once doubled: a quarter more
+    assert [(run.limits.max_turns, run.limits.max_frames) for run in runs] == [(10, 160), (8, 160), (5, 80)]
+    assert [run.calls[0].arguments["count"] for run in runs] == [10, 10, 5]

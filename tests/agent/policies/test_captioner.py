@@ -123,3 +123,9 @@ def test_no_model_is_asked_past_what_may_be_spent(toolbox: Toolbox, eyes: Colour
 def test_a_captioner_is_known_by_what_it_can_do(eyes: ColourTeller) -> None:
     assert isinstance(ModelCaptioner(eyes), CaptionModel)
     assert open_captioner(None) is None
+
+
+def test_lite_keeps_the_packaged_captioner_whose_colours_it_reads(eyes: ColourTeller) -> None:
+    lite = LitePolicy(load_packaged_similarity())
+    assert open_captioner(eyes, lite) is None
+    assert open_captioner("http:m@http://127.0.0.1:9/v1", lite) is None

@@ -60,6 +60,15 @@ def test_runs_that_began_alike_are_computed_together() -> None:
     assert group_families(rows, [len(PROMPT)] * 5) == [[0, 2, 3], [1, 4]]
 
 
+def test_runs_of_a_question_share_at_least_its_prompt() -> None:
+    def row(first: int, *completion: int) -> TrainingConversation:
+        prompt = (first, *PROMPT)
+        return TrainingConversation((*prompt, *completion), (*[False] * len(prompt), *[True] * len(completion)))
+
+    rows = [row(91, 1, 2), row(92, 1, 2), row(91, 5, 6), row(93, 7, 8), row(92, 9, 9), row(94, 1, 1)]
+    assert group_families(rows, [len(PROMPT) + 1] * 6) == [[0, 2], [1, 4], [3, 5]]
+
+
 def test_only_what_is_wanted_is_scored(model: Any) -> None:
     completions = [[50, 51, 52, 53, 54, 55], [50, 51, 52, 53, 60], [70, 71], [50, 51, 52, 53, 61, 62]]
     given = batch([PROMPT] * 4, completions)

@@ -178,6 +178,22 @@ def test_a_line_that_cant_be_read_in_its_part_of_the_picture_keeps_its_ends(tmp_
         index.cancel()
 
 
+def test_a_part_of_a_frame_is_read_once_also_after_a_new_start(tmp_path: Path) -> None:
+    part = (0.0, 0.5, 1.0, 1.0)
+    with Video(write_captioned(tmp_path / "captioned.mp4", seconds=2.0, shown=(0.0, 2.0))) as video:
+        index = open_index(video, open_encoder("hashing"), tmp_path / "cache")
+        index.wait()
+        first, again = (
+            ScreenText(video, Samples(index, 2.0), reader, tmp_path / "cache")  # type: ignore[arg-type]
+            for reader in (WhiteReader, no_reader)
+        )
+        frame = video.read_frame(1.0)
+        found = first.read_frame(frame, part, 1.1)
+        assert [finding.text for finding in found] == [TEXT]
+        assert again.read_frame(frame, part, 1.1) == found
+        index.cancel()
+
+
 def test_a_caption_that_comes_again_between_sparse_readings_is_two_spans(tmp_path: Path) -> None:
     # the picture changes all the time; the caption stands from 6 to 10 s and again from 14 to 18 s
     clip = write_moving(tmp_path / "moving.mp4", seconds=24.0, shown=((6.0, 10.0), (14.0, 18.0)))

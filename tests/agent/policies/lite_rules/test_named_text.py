@@ -247,5 +247,14 @@ def test_what_differs_by_spaces_articles_or_a_misread_letter_is_the_same_text(na
     assert is_saying(line(text), name)
 
 
+@pytest.mark.parametrize(
+    ("text", "is_claimed"), [("GATE 12", False), ("ENTRY", False), ("GATE 1234", True), ("GATE", False), ("3", True)]
+)
+def test_a_text_of_which_most_is_read_is_not_called_absent(text: str, is_claimed: bool) -> None:
+    name = "NO ENTRY" if text == "ENTRY" else "GATE 123"
+    answer, _ = played(f'Is the word "{name}" shown?', (), Findings(search_text=(read(text, 1.0, 2.0),)))
+    assert (answer.not_shown, answer.cannot_tell) == (is_claimed, not is_claimed)
+
+
 def line(text: str) -> FoundLine:
     return FoundLine(text, 0.0, 1.0, False, "t1c1")

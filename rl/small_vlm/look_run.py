@@ -1,0 +1,179 @@
+"""Run 3, a small model that learns where to look, from packaged weights to its report, on a CPU.
+
+    python -m rl.small_vlm.look_run rl/configs/run3/fusion.toml
+    python -m rl.small_vlm.look_run rl/configs/run3/fusion.toml --until sft     without the training by reward
+    python -m rl.small_vlm.look_run rl/configs/run3/fusion.toml --report        evaluates what has been trained so far
+
+Stages that are done are not done again, and one that was stopped goes on, when the command is given again.
+"""
+
+from agent.ending import check_arguments_first, end_process
+from rl.small_vlm import command_lines
+
+if __name__ == "__main__":  # before torch is imported
+    check_arguments_first("rl.small_vlm.look_run", command_lines.make_look_parser(__doc__))
+
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import get_args
+
+from agent.policies.local.picture_words import ADAPTER
+from agent.terminal import escape_controls, tell
+from agent.trajectory import Limits
+from evals import run as evaluation
+from evals.controls.control import AS_IT_IS, Control
+from evals.controls.subject import ControlSubject
+from evals.datasets.clips import ExampleSet, open_clips
+from evals.example import Example
+from evals.runner.run_file import TRAJECTORIES, RunFile, read_stored
+from evals.runner.runner import RunSettings
+from rl import sft, train
+from rl.checkpoints import last_checkpoint
+from rl.data.questions import SetQuestions
+from rl.options.toml_config import read_toml
+from rl.small_vlm.look_align import align, instruct
+from rl.small_vlm.look_build import build_look
+from rl.small_vlm.look_expert import RandomZoomExpert, show_small_closer
+from rl.small_vlm.look_plan import LookPlan
+from rl.small_vlm.look_set import LookSet, write_look_set
+from rl.small_vlm.zooms import ZoomCounts, count_zooms, render_zooms
+from tools.cache import write_atomically
+
+Say = Callable[[str], None]
+REPORT = "report.md"
+LESSON = Control("The first look, and a zoom on a needle that is too small for it.", give=show_small_closer)
+
+
+def main(plan: LookPlan, until: command_lines.Stage = "grpo", say: Say = lambda _: None) -> None:
+    """Does the stages up to one that are not done yet.
+
+    Raises:
+        ValueError: the folder holds another training.
+        MissingPartError: a package is not installed.
+        AlarmError: an alarm stopped the training by reward.
+    """
+    before = plan.before
+    stages: dict[command_lines.Stage, Callable[[], object]] = {
+        "videos": lambda: [write_look_set(plan.videos_of(name), options, say) for name, options in _sets(plan)],
+        "built": lambda: build_look(
+            before / "built", plan.connector.shape(), plan.language_model, plan.text_layers, plan.seed
+        ),
+        "aligned": lambda: align(before / "built", before / "aligned", plan.align, say),
+        "lessons": lambda: play_expert(plan.videos_of("lessons"), before / "lessons", 0.0, LESSON, say),
+        "instructed": lambda: instruct(
+            before / "aligned", before / "lessons", plan.instructed, plan.instructed_adapter, plan.align, say
+        ),
+        "expert": lambda: play_expert(plan.videos_of("expert"), before / "expert", plan.zoom_share, say=say),
+        "sft": lambda: sft.main(plan.imitation(), say),
+        "grpo": lambda: train.main(plan.training(), say),
+    }
+    names: Sequence[command_lines.Stage] = get_args(command_lines.Stage)
+    for name in names[: names.index(until) + 1]:
+        done = (plan.out if name == "grpo" else before) / f"{name}.done"
+        if not done.exists():
+            began = time.perf_counter()
+            say(f"== {name}")
+            stages[name]()
+            write_atomically(done, f"{time.perf_counter() - began:.0f} s\n")
+            say(f"== {name}: done in {time.perf_counter() - began:.0f} s")
+
+
+def _sets(plan: LookPlan) -> list[tuple[str, LookSet]]:
+    count = plan.videos
+    return [
+        ("lessons", LookSet(count.lessons, seed=1, is_lesson=True)),
+        ("expert", LookSet(count.expert, seed=2)),
+        ("train", LookSet(count.train, seed=3)),
+        ("evaluate", LookSet(count.evaluate, seed=4, split="heldout")),
+    ]
+
+
+def play_expert(
+    videos: Path, out: Path, zoom_share: float, control: Control = AS_IT_IS, say: Say = lambda _: None
+) -> Path:
+    """Keeps a run of the expert on each question of a set; gives the folder."""
+    asked_of = open_clips(videos)
+    expert = RandomZoomExpert(*_known(asked_of), zoom_share)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / TRAJECTORIES).unlink(missing_ok=True)
+    kept = RunFile(out / TRAJECTORIES)
+    settings = RunSettings(expert, Limits(), control, verify=False, encoder="hashing")
+    wanted = [(key, 0) for key in asked_of.examples()]
+    SetQuestions(asked_of).play(wanted, settings, lambda _, run: kept.add(run), 1)
+    say(f"{len(wanted)} runs in {out}")
+    return out
+
+
+def _known(asked_of: ExampleSet) -> tuple[dict[str, ControlSubject], Mapping[str, Example]]:
+    """Evidence and answers of a set by the id of the question."""
+    return {entry.id: entry.subject for entry in asked_of.asking.entries}, asked_of.examples()
+
+
+def report(plan: LookPlan, limit: int | None = None, say: Say = lambda _: None) -> str:
+    """Evaluates the cold start, and the last checkpoint of the training by reward if there is one, on held-out videos.
+
+    Args:
+        plan: options of the run.
+        limit: number of questions; None asks all.
+        say: prints a line of progress.
+
+    Returns:
+        A table in Markdown, which is also written to the folder.
+    """
+    found = [("sft", plan.before / "sft")]
+    if (checkpoint := last_checkpoint(plan.out / "grpo")) is not None:
+        found.append((f"grpo {checkpoint.name.removeprefix('checkpoint-')}", checkpoint))
+    rows = [
+        (name, control or "none", evaluate(plan, adapter, control, limit, say))
+        for name, adapter in found
+        for control in (None, *plan.controls)
+    ]
+    table = render_zooms(rows)
+    write_atomically(plan.out / REPORT, table + "\n")
+    return table
+
+
+def evaluate(
+    plan: LookPlan, adapter: Path, control: str | None, limit: int | None = None, say: Say = lambda _: None
+) -> list[ZoomCounts]:
+    """Counts of a model under a control, on held-out videos; what was run before is not run again."""
+    asked_of = open_clips(plan.videos_of("evaluate"))
+    name = "sft" if adapter == plan.before / "sft" else adapter.name
+    folder = plan.out / "evaluated" / f"{name}-{control or 'none'}-{limit or 'all'}"
+    config = evaluation.RunConfig(
+        benchmark="clips",
+        data=str(plan.videos_of("evaluate")),
+        out=folder,
+        policy=f"transformers:{plan.instructed}",
+        control=control,
+        limit=limit,
+        verify=False,
+        encoder="hashing",
+        limits=plan.training().play.limits(),
+        options=plan.options(adapter),
+    )
+    evaluation.main(config, say=say)
+    subjects, examples = _known(asked_of)
+    return count_zooms(read_stored(folder), examples, subjects)
+
+
+def pack(plan: LookPlan, adapter: Path, out: Path) -> Path:
+    """Writes a folder for `agent ask --policy transformers:FOLDER`: tokenizer, connector and adapter, in one."""
+    shutil.copytree(plan.instructed, out, ignore=shutil.ignore_patterns("*.jsonl"))
+    shutil.copytree(adapter, out / ADAPTER, ignore=lambda _, names: [n for n in names if not n.startswith("adapter_")])
+    return out
+
+
+def _command_line() -> None:
+    given = command_lines.make_look_parser(__doc__).parse_args()
+    plan = read_toml(given.config, LookPlan)
+    if given.report:
+        print(escape_controls(report(plan, given.limit, tell)))
+    else:
+        main(plan, given.until, tell)
+
+
+if __name__ == "__main__":
+    end_process("rl.small_vlm.look_run", _command_line)

@@ -1,0 +1,48 @@
+"""Captioned pictures for the first stage of run 3: whole frames and zooms, as a model is shown them in runs.
+
+A caption says what can be seen at that size: "something small, top left" of a whole frame whose needle is too small for
+its colour. Needles and clips are of the split `train`.
+"""
+
+import random
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from evals.composed.recipe import Split
+from rl.small_vlm.look_set import QUARTERS, SMALL, compose_look, find_quarter
+from tools.sampling import crop
+
+ASKED = "What is shown?"
+NOTHING = "nothing"
+
+
+@dataclass(frozen=True)
+class LookScene:
+    """A picture with its caption."""
+
+    picture: Image.Image
+    told: str
+    words: tuple[str, ...]
+    """The words of the caption that the connector is to speak by itself."""
+
+
+def draw_scene(seed: int, number: int, split: Split = "train") -> LookScene:
+    """The scene of a number, the same on every machine."""
+    rng = random.Random(f"look-scene/{seed}/{number}")
+    episode = compose_look(seed, number, split)
+    [placement], [asked] = episode.plan.recipe.placements, episode.questions
+    is_small, needle = SMALL in asked.needs, placement.needle
+    quarter = find_quarter(placement.box)
+    is_zoom, is_there = rng.random() < 0.5, rng.random() < 0.75
+    seconds = placement.start_seconds + 0.5 if is_there else 1.5 - placement.start_seconds
+    pixels = episode.painter.picture(seconds)
+    if is_zoom:
+        pixels = np.ascontiguousarray(crop(pixels, QUARTERS[quarter if is_there else rng.choice(list(QUARTERS))]))
+    words: tuple[str, ...] = (NOTHING,)
+    if is_there:
+        name = () if is_small and not is_zoom else (needle.colour or "", *needle.name.split())
+        words = name if is_zoom else (*(name or ("something", "small")), *quarter.split())
+    told = " ".join(words) if is_zoom or not is_there else f"{' '.join(words[:-2])}, {quarter}"
+    return LookScene(Image.fromarray(pixels), told, words)

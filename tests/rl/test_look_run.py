@@ -1,0 +1,68 @@
+"""Run 3 in tiny: every stage follows from the one before, and what came of it can be asked."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.policies.local import picture_words
+from agent.policies.transformers import TransformersPolicy
+from agent.policy import PolicyOptions
+from rl.options.toml_config import read_toml
+from rl.small_vlm.look_plan import LookPlan
+from rl.small_vlm.look_run import main, pack, report
+from tests.rl.look_models import RandomFeatures, tiny_look
+
+CONFIGS = Path(__file__).parents[2] / "rl/configs/run3"
+
+
+def test_the_packaged_plans_can_be_read_and_no_video_is_in_two_sets() -> None:
+    for path in CONFIGS.glob("*.toml"):
+        if path.name != "reward.toml":
+            plan = read_toml(path, LookPlan)
+            assert plan.imitation().model == plan.training().model
+            assert plan.training().lora is not None
+
+
+def test_an_option_that_a_stage_does_not_know_is_told_before_the_first_is_done(tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_text(f'out = "{tmp_path}"\n[train]\nstep = 3\n')
+    with pytest.raises(ValueError, match="step"):
+        read_toml(path, LookPlan)
+
+
+def test_all_stages_in_tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture_words, "LiteFeatures", RandomFeatures)
+    llama = tiny_look(tmp_path).parent / "llama"
+    plan = LookPlan.model_validate(
+        {
+            "out": tmp_path / "run",
+            "language_model": str(llama),
+            "zoom_share": 1.0,
+            "max_reply_tokens": 8,
+            "connector": {"width": 16, "layers": 1},
+            "videos": {"lessons": 1, "expert": 2, "train": 2, "evaluate": 2},
+            "align": {"scenes": 4, "word_steps": 2, "caption_steps": 1, "rows_a_step": 2, "lora_rank": 2},
+            "sft": {"rows_a_step": 2, "rows_at_once": 2},
+            "train": {
+                "steps": 1,
+                "questions": 1,
+                "generations": 2,
+                "rows_at_once": 2,
+                "preset": str(CONFIGS / "reward.toml"),
+                "update": {"precision": "float32", "mask_cut": False},
+            },
+            "controls": ("no-zoom",),
+        }
+    )
+    told: list[str] = []
+    main(plan, say=told.append)
+    assert (tmp_path / "run/grpo/checkpoint-1/adapter_model.safetensors").exists()
+    table = report(plan)
+    assert "| sft | none | small |" in table
+    assert "| grpo 1 | no-zoom | all |" in table
+    told.clear()
+    main(plan, say=told.append)
+    assert not told, "no stage is done twice"
+    both = pack(plan, tmp_path / "run/grpo/checkpoint-1", tmp_path / "packed")
+    policy = TransformersPolicy(str(both), PolicyOptions())
+    assert policy.setup.sees_pictures
