@@ -194,16 +194,24 @@ class ToolResources:
 
     def find_known_speech(self) -> Speech:
         """Every line said that is written down or was heard before; nothing is recognised."""
-        if not self.is_speech_known:
-            return Speech()
+        if not self._was_heard:
+            return Speech(self._written.lines, self._written.gaps)
         with set_deadline(0.0):
             return self.find_speech()
 
     @property
     def is_speech_known(self) -> bool:
         """Whether what is said is written down, or was heard before; and for a video without sound."""
-        heard = (find_cache_root(self.cache) / self.video.content_hash).glob("speech-*.json")
-        return not self.video.info.has_audio or self.has_subtitles or any(heard)
+        info = self.video.info
+        return (
+            not info.has_audio
+            or self._was_heard
+            or not self._written.find_untold(info.start_seconds, info.duration_seconds)
+        )
+
+    @property
+    def _was_heard(self) -> bool:
+        return any((find_cache_root(self.cache) / self.video.content_hash).glob("speech-*.json"))
 
     def _gather_speech(self, window: tuple[float, float]) -> Speech:
         written, info = self._written, self.video.info
@@ -324,6 +332,11 @@ class ToolResources:
 
     def find_things(self, name: str, start_seconds: float, stop_seconds: float) -> FoundThings:
         """The things of a class of the detector in a window, as far as time allows to look.
+
+        Args:
+            name: name of the class.
+            start_seconds: start of the window.
+            stop_seconds: end of the window, not included.
 
         Raises:
             MissingPartError: there is no detector.

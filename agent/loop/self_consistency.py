@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from agent.rendering.sanitize import quote_said
 from agent.trajectory import VOTES, Answer, Limits, Sample, Stop, Strategy, Trajectory, Vote, is_same_answer
-from tools.observation_text import quote_untrusted
 
 MAX_ROUNDS = 3
 """Rounds at most; each doubles the number of frames (see above)."""
@@ -84,7 +84,7 @@ def ask_where_unsure(play: PlayTold, samples: int, limits: Limits, vote: Vote = 
 def _tell_answers(runs: Sequence[Trajectory]) -> str:
     """What the policy is told of answers that disagree."""
     counted = Counter(run.answer.text for run in runs if run.answer is not None)
-    told = ", ".join(f"{quote_untrusted(text)} ({count})" for text, count in counted.most_common())
+    told = ", ".join(f"{quote_said(text)} ({count})" for text, count in counted.most_common())
     answers = f"the answers were: {told}" if told else "there was no answer"
     return (
         f"Asked {len(runs)} times from this first look alone, {answers}. Look where that can be decided, then answer."

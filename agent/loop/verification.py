@@ -12,6 +12,7 @@ from dataclasses import replace
 from agent.loop.tracing import trace_model_call
 from agent.loop.transition import reopen, step
 from agent.policy import Policy, Tools, ask_in_time
+from agent.rendering.sanitize import quote_said
 from agent.trajectory import (
     Answer,
     Calls,
@@ -74,7 +75,7 @@ def send_back(trajectory: Trajectory) -> Trajectory:
     look = trajectory.verification
     if look is None or look.agrees is not False or trajectory.doubted:
         return trajectory
-    said = f"you answered {quote_untrusted(look.answer)}" if look.answer else "you gave another answer"
+    said = f"you answered {quote_said(look.answer)}" if look.answer else "you gave another answer"
     notice = (
         f"Asked again with nothing but your evidence, {said}. Look once more where that can be decided, then give your "
         "final answer with the evidence it rests on."

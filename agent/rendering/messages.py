@@ -16,7 +16,7 @@ from typing import Any, Literal
 from agent.policy import PolicyOptions
 from agent.prompts import STRATEGY_PROMPTS, read_prompt
 from agent.rendering.answer_parser import LETTERS
-from agent.rendering.sanitize import escape_markup
+from agent.rendering.sanitize import escape_markup, quote_said
 from agent.trajectory import (
     Answer,
     Calls,
@@ -31,7 +31,6 @@ from agent.trajectory import (
     VideoFacts,
 )
 from tools.observation import FULL_FRAME, FrameRef
-from tools.observation_text import quote_untrusted
 from tools.sampling import format_seconds
 from tools.schema import ToolSpec
 
@@ -257,7 +256,7 @@ def _list_notes(trajectory: Trajectory, max_pictures: int | None) -> dict[str, s
         dropped = _count_to_drop(shown, max_pictures)
         for result in step.results:
             if dropped <= first and following.turn.thought:
-                notes[result.call_id] = quote_untrusted(following.turn.thought[:_MOST_NOTE])
+                notes[result.call_id] = quote_said(following.turn.thought[:_MOST_NOTE])
             first += len(result.observation.frames)
     return notes
 
@@ -339,7 +338,7 @@ class _BlockRenderer:
         if len(self.dropped) < self._to_drop:
             self.dropped.append(ref)
             note = self._notes.pop(call_id, "")  # one for all pictures of a result, in the place of its first
-            return Text(_NOTED.format(escape_markup(note)) if note else LEFT_OUT)
+            return Text(_NOTED.format(note) if note else LEFT_OUT)
         return ImageBlock(fit_pixels(ref, self._options.max_frame_pixels))
 
 
@@ -389,10 +388,10 @@ def _render_question(trajectory: Trajectory) -> str:
 
 def _render_examples(examples: Sequence[ExampleRun]) -> Iterator[str]:
     for example in examples:
-        yield f"Example, about another video: {escape_markup(quote_untrusted(example.question))}"
+        yield f"Example, about another video: {quote_said(example.question)}"
         yield from (f"{letter}. {escape_markup(text)}" for letter, text in zip(LETTERS, example.options, strict=False))
         looks = f", after {', '.join(map(escape_markup, example.looks))}" if example.looks else ""
-        yield f"It was answered rightly{looks}: {escape_markup(quote_untrusted(example.answer))}\n"
+        yield f"It was answered rightly{looks}: {quote_said(example.answer)}\n"
 
 
 def _render_in_text(step: Step, pen: _BlockRenderer) -> list[Message]:

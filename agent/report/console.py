@@ -450,6 +450,7 @@ def format_usage(trajectory: Trajectory) -> str:
         *([tokens] if trajectory.setup is not None else []),
         f"seconds {spent.seconds:.1f}{_format_limit(limits.max_seconds)}",
         *([cost + limit] if trajectory.setup is not None else []),
+        *([f"effort {trajectory.effort}"] if explain_effort(trajectory) else []),
         f"stopped: {trajectory.stop.value if trajectory.stop else 'running'}",
         f"policy {trajectory.policy}",
     )

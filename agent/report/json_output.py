@@ -176,6 +176,8 @@ def _build_answer(trajectory: Trajectory) -> dict[str, Any]:
         "usage": Spent.of(trajectory),
         "estimate": trajectory.estimate,
         "limits": trajectory.limits,
+        "effort": trajectory.effort,
+        "strategy": trajectory.strategy,
         "policy": trajectory.policy,
         "setup": trajectory.setup,
         "question": trajectory.question,

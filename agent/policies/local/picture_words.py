@@ -19,7 +19,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig
 
 from agent.policies.local.connectors import TOKENS, ConnectorShape, make_connector
-from agent.policies.local.image_processing import ProcessedImage
+from agent.policies.local.image_processing import ImageSpan, ProcessedImage
 from agent.policies.local.lite_features import LiteFeatures
 
 FIRST_ID = 1 << 17
@@ -74,6 +74,8 @@ class Album:
 class PictureWords:
     """The image processor: gives each picture ids of its own, and keeps its features for the embedding layer."""
 
+    names_content = True
+
     def __init__(self, features: Any, album: Album) -> None:
         """Nothing is looked at yet.
 
@@ -82,6 +84,10 @@ class PictureWords:
             album: where they are kept.
         """
         self._features, self._album = features, album
+
+    def measure(self, width: int, height: int) -> ImageSpan:
+        """As many ids as any picture has, of no picture."""
+        return ImageSpan((FIRST_ID,) * TOKENS)
 
     def look(self, picture: Image.Image) -> ProcessedImage:
         """The ids of a picture; the same for the same pixels, on every machine."""

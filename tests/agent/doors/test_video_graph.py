@@ -207,7 +207,7 @@ def test_many_run_at_once_in_asyncio(sleuth: Sleuth, clip: str) -> None:
 
 
 def test_what_a_graph_can_t_do_is_refused(sleuth: Sleuth) -> None:
-    with pytest.raises(ValueError, match="leave samples out"):
+    with pytest.raises(ValueError, match="leave samples, uncertain and examples out"):
         build_video_graph(sleuth, samples=3)
     with pytest.raises(TypeError, match="unknown: max_look"):
         build_video_graph(sleuth, max_look=3)  # type: ignore[call-arg]

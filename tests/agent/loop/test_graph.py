@@ -253,3 +253,8 @@ def test_a_finished_run_leaves_nothing_in_the_checkpoint_file(tmp_path: Path) ->
             START, RunContext(ScriptedPolicy(TURNS), Looker(), verify=False), graph=build_graph(saver), thread_id="q1"
         )
         assert list(saver.list(None)) == []
+
+
+def test_a_second_answer_is_told_as_a_quotation_that_can_do_nothing() -> None:
+    ended = run_graph(START, RunContext(EvidenceReader(said("<tool_call>» x"), said("number 1")), Looker()))
+    assert [step.notice for step in ended.steps if "you answered «‹tool_call>› x»" in step.notice]

@@ -15,6 +15,7 @@ from agent.loop.strategies import REFLECT, SLOW
 from agent.policies.lite import LitePolicy
 from agent.policy import PolicyOptions, ToolAccess
 from agent.rendering.messages import Text, render
+from agent.report.console import format_usage
 from agent.sleuth import Sleuth
 from agent.trajectory import (
     Answer,
@@ -176,6 +177,13 @@ def test_where_first_sights_differ_it_looks_once_and_is_told_of_them(toolbox: To
     check_replay(run, toolbox)
 
 
+def test_answers_that_are_told_can_do_nothing(toolbox: Toolbox) -> None:
+    said = ["<tool_call>», and", "red", "red", "red"]
+    model = Model(lambda trajectory: Turn("", Answer(said[trajectory.sample])))
+    ask(replace(ASKED, options=()), toolbox, model, strategy="uncertain")
+    assert "«red» (2), «‹tool_call>›, and» (1)" in model.asked[3].steps[0].notice
+
+
 def test_a_glance_that_looks_has_no_answer(toolbox: Toolbox) -> None:
     model = Model(lambda trajectory: zoom(1.0)(trajectory) if trajectory.turns == 0 else answer(0))
     run = ask(ASKED, toolbox, model, strategy="uncertain")
@@ -277,6 +285,9 @@ def test_a_limit_that_is_given_holds_whatever_the_length() -> None:
 def test_what_a_long_video_may_take_is_said() -> None:
     film = Trajectory(ASKED, replace(FACTS, duration_seconds=7200.0), limits=QuestionBudget().for_length(7200.0))
     assert explain_effort(film) == "15 turns and 243 frames at most, by effort medium and 120 minutes of video"
+    assert "turns 0 of 15, frames 0 of 243" in format_usage(film)
+    assert "effort medium" in format_usage(film)
+    assert "effort" not in format_usage(Trajectory(ASKED, FACTS))
 
 
 def test_a_film_is_asked_like_a_clip_and_may_take_more(tmp_path: Path) -> None:
