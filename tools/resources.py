@@ -203,7 +203,11 @@ class ToolResources:
     def is_speech_known(self) -> bool:
         """Whether what is said is written down, or was heard before; and for a video without sound."""
         info = self.video.info
-        return not info.has_audio or self._was_heard or not self._written.find_untold(info.duration_seconds)
+        return (
+            not info.has_audio
+            or self._was_heard
+            or not self._written.find_untold(info.start_seconds, info.duration_seconds)
+        )
 
     @property
     def _was_heard(self) -> bool:
