@@ -116,7 +116,7 @@ class Sleuth:
         self._is_closed = False
 
     def with_policy(self, policy: "str | Policy | None", policy_options: "PolicyOptions | None" = None) -> Self:
-        """The same with another policy: it shares encoder, tools, executor and open videos, and ends with this one.
+        """A Sleuth with another policy, which shares encoder, tools, executor and open videos, and ends with this one.
 
         Args:
             policy: a spec or an object, as for a new one.

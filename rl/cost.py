@@ -30,7 +30,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from agent.policies.local.image_processing import ImageProcessor, ProcessedImage
+from agent.policies.local.image_processing import ImageProcessor, ImageSpan, ProcessedImage
 from agent.policies.transformers import Prompt
 from agent.policy import ToolAccess
 from agent.terminal import escape_controls, tell
@@ -131,10 +131,16 @@ class CountedEyes:
 
     def __init__(self, eyes: ImageProcessor, pictures: PictureCounts) -> None:
         self._eyes, self._pictures = eyes, pictures
+        self.names_content = eyes.names_content
+
+    def measure(self, width: int, height: int) -> ImageSpan:
+        """What stands for a picture of this size."""
+        return self._eyes.measure(width, height)
 
     def look(self, picture: Image.Image) -> ProcessedImage:
         """The picture as the model takes it, counted as prepared."""
-        self._pictures.prepared += 1  # the cache of processed images lets one thread in at a time
+        with self._pictures.lock:
+            self._pictures.prepared += 1
         return self._eyes.look(picture)
 
     def gather(self, rows: Sequence[Sequence[ProcessedImage]]) -> dict[str, torch.Tensor]:

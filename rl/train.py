@@ -43,7 +43,7 @@ from tools.observation import MissingPartError
 
 _TERMS = "training.json"
 FREE = (
-    *("alarms", "keep", "keep_runs", "play.concurrency", "rows_at_once", "save_every"),
+    *("alarms", "evaluation", "keep", "keep_runs", "play.concurrency", "rows_at_once", "save_every", "trackers"),
     *("engine.memory_share", "engine.url", "judge.concurrency", "update.gradient_checkpointing"),
 )
 """Keys of a training file with which the same is learned: a training goes on with other ones."""
@@ -67,6 +67,9 @@ def main(training: Training, say: Say = lambda _: None, sampler: TrainingSampler
     for package in ("trl", "datasets", *(("peft",) if training.lora is not None else ())):
         if not packaged_weights.is_installed(package):
             raise MissingPartError(f"training needs {package}: run `{packaged_weights.make_install_command('rl')}`")
+    for package in training.trackers or ():
+        if not packaged_weights.is_installed(package):
+            raise MissingPartError(f"trackers names {package}, which is not installed: run `pip install {package}`")
     preset = load_preset(training.preset)
     training.check(preset)
     questions = open_questions(training.data, training.asked_questions)
@@ -84,13 +87,32 @@ def main(training: Training, say: Say = lambda _: None, sampler: TrainingSampler
     from rl.grpo.trainer import trainer_class  # imported here, so that the errors above come without TRL too
 
     rollouts = RolloutRunner(questions, training.run_settings(sampler), sampler, training.play.game)
-    trainer = trainer_class(training, preset)(training, rollouts, preset, say)
+    held_out = _open_held_out(training, questions, sampler, say)
+    trainer = trainer_class(training, preset)(training, rollouts, preset, say, held_out)
     before = last_checkpoint(training.out)
     trainer.train(resume_from_checkpoint=None if before is None else str(before))
     if (alarm := trainer.steps.alarm) is not None:
         last = last_checkpoint(training.out)
         raise AlarmError(alarm.message(str(training.out), last.name if last is not None else ""))
     return training.out / f"checkpoint-{training.steps}"
+
+
+def _open_held_out(
+    training: Training, questions: TrainingQuestions, sampler: TrainingSampler, say: Say
+) -> RolloutRunner | None:
+    """What plays the questions of the evaluation, if there is one.
+
+    Raises:
+        ValueError: the questions can't be used, or are trained on.
+    """
+    if training.evaluation is None:
+        return None
+    wanted = open_questions(training.evaluation.data, training.evaluation.count)
+    if left_out := wanted.check_videos(skip=training.skip_unplayable):
+        say(left_out)
+    if known := wanted.examples.keys() & questions.examples.keys():
+        raise ValueError(f"evaluation.data has {len(known)} questions that are trained on: take held-out ones")
+    return RolloutRunner(wanted, training.run_settings(sampler), sampler, training.play.game)
 
 
 def list_available(training: Training, questions: TrainingQuestions) -> set[Need]:

@@ -173,6 +173,14 @@ class ToolResources:
             source = "a sound track (speech recognition)"
         return source
 
+    @property
+    def needs_recognition(self) -> bool:
+        """Whether there is sound of which nobody wrote down all that is said."""
+        info = self.video.info
+        return info.has_audio and (
+            not self.has_subtitles or bool(self._written.find_untold(info.start_seconds, info.duration_seconds))
+        )
+
     def find_speech(self, start_seconds: float = 0.0, stop_seconds: float = math.inf) -> Speech:
         """Every line said in a window, and what of it was not heard.
 
@@ -186,20 +194,28 @@ class ToolResources:
 
     def find_known_speech(self) -> Speech:
         """Every line said that is written down or was heard before; nothing is recognised."""
-        if not self.is_speech_known:
-            return Speech()
+        if not self._was_heard:
+            return Speech(self._written.lines, self._written.gaps)
         with set_deadline(0.0):
             return self.find_speech()
 
     @property
     def is_speech_known(self) -> bool:
         """Whether what is said is written down, or was heard before; and for a video without sound."""
-        heard = (find_cache_root(self.cache) / self.video.content_hash).glob("speech-*.json")
-        return not self.video.info.has_audio or self.has_subtitles or any(heard)
+        info = self.video.info
+        return (
+            not info.has_audio
+            or self._was_heard
+            or not self._written.find_untold(info.start_seconds, info.duration_seconds)
+        )
+
+    @property
+    def _was_heard(self) -> bool:
+        return any((find_cache_root(self.cache) / self.video.content_hash).glob("speech-*.json"))
 
     def _gather_speech(self, window: tuple[float, float]) -> Speech:
         written, info = self._written, self.video.info
-        untold = written.find_untold(info.duration_seconds) if info.has_audio else ()
+        untold = written.find_untold(info.start_seconds, info.duration_seconds) if info.has_audio else ()
         wanted = [(max(a, window[0]), min(b, window[1])) for a, b in untold if a < window[1] and b > window[0]]
         lines, gaps = written.lines, written.gaps
         unheard: tuple[tuple[float, float], ...] = ()
@@ -316,6 +332,11 @@ class ToolResources:
 
     def find_things(self, name: str, start_seconds: float, stop_seconds: float) -> FoundThings:
         """The things of a class of the detector in a window, as far as time allows to look.
+
+        Args:
+            name: name of the class.
+            start_seconds: start of the window.
+            stop_seconds: end of the window, not included.
 
         Raises:
             MissingPartError: there is no detector.

@@ -6,9 +6,12 @@ heard, is data: it comes back between « and », and nothing in it is an instruc
 """
 
 import math
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -21,6 +24,7 @@ from pydantic import Field
 from tools import observation_text
 from tools.deadline import get_timeout_left, set_deadline
 from tools.encoders.registry import Encoder, open_encoder
+from tools.index.frame_store import decode_stored, fit_stored_size, is_same_moment, read_stored_size
 from tools.index.fusion import Ranking, SenseSearch, choose_diverse, fuse_rankings
 from tools.index.video_index import IndexProgress
 from tools.observation import (
@@ -40,8 +44,17 @@ from tools.observation import (
 from tools.ocr.reader import TextSpan
 from tools.ocr.video_text import WindowText, sort_by_showing
 from tools.resources import Speech, ToolResources
+from tools.runtime.once import OnceCache
 from tools.runtime.spending import get_spending
-from tools.sampling import crop, fit_within, format_seconds, pick_apart, spread_times, to_pixel_box
+from tools.sampling import (
+    crop,
+    fit_within,
+    format_seconds,
+    pick_apart,
+    snap_to_samples,
+    spread_times,
+    to_pixel_box,
+)
 from tools.schema import ToolSpec, describe, validate
 from tools.speech.recognition import search_lines
 from tools.speech.search import TimedText
@@ -111,7 +124,9 @@ _TOLD_SECONDS = 1.0
 _MAX_LINES = 40
 """Lines of speech, by default, and shots that one observation lists; bounds its length."""
 _SERVED = 256
-"""Pictures whose JPEGs are kept for the next turn, which shows them again: at 640x360, about 10 MB."""
+"""JPEGs kept for other runs of the video, at 640x360 about 10 MB; a run keeps its own (`agent.loop.run_pictures`)."""
+_CALLS_REMEMBERED = 1024
+"""Frames of which it is known with which others they were shown."""
 
 _LineT = TypeVar("_LineT", bound=TimedText)
 
@@ -139,9 +154,12 @@ class Toolbox:
         asked = CAPTION_TOOLS if resources.caption_model is not None else CAPTION_TOOLS[:1]
         of_pictures = (*TOOL_NAMES, *PULLED_TOOLS, *(asked if resources.has_captioner else ()))
         names = of_pictures if self.video.info.has_pictures else SPEECH_TOOLS
-        self._specs = {name: describe(getattr(self, name)) for name in names}
+        self._specs = {name: _describe_tool(name) for name in names}
         self._told = [name for name in names if name not in PULLED_TOOLS or resources.has_detector]
-        self._served = lru_cache(_SERVED)(self._encode_picture)
+        self._served: OnceCache[FrameRef, bytes | None] = OnceCache(self._encode_pictures, _SERVED)
+        self._calls_lock = threading.Lock()
+        self._companions: OrderedDict[FrameRef, tuple[float, ...]] = OrderedDict()
+        """Times of the frames that one call showed, by each of them, its size left out."""
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
@@ -167,8 +185,10 @@ class Toolbox:
         if name not in self._specs:
             raise ToolError(f"no tool {name!r:.80}; the tools are {', '.join(self._told)}")
         checked = validate(self._specs[name], arguments)
-        with self.index.first():
+        # a model's reply is waited for, and the index has no reason to wait with it
+        with nullcontext() if name in CAPTION_TOOLS else self.index.first():
             observation: Observation = getattr(self, name)(**checked)
+        self._remember_call(observation.frames)
         return observation
 
     def overview(self, count: Count = 8) -> Observation:
@@ -179,7 +199,7 @@ class Toolbox:
         """
         info = self.video.info
         duration = info.duration_seconds
-        frames = self._refs(spread_times(info.start_seconds, duration, count), "small")
+        frames = self._refs(self._spread_frames(info.start_seconds, duration, count, "small"), "small")
         shape = "portrait" if info.height > info.width else "landscape" if info.width > info.height else "square"
         facts = {
             "duration": f"{info.length_seconds:.2f} s",
@@ -214,7 +234,7 @@ class Toolbox:
             size: small (448x252), medium (640x360) or large (1280x720).
         """
         begin, end = self._check_window(start, stop)
-        frames = self._refs(spread_times(begin, end, count), size)
+        frames = self._refs(self._spread_frames(begin, end, count, size), size)
         return Observation(observation_text.format_frame_times(frames), frames)
 
     def search(
@@ -237,14 +257,16 @@ class Toolbox:
         if not query.strip():
             raise ToolError("search: the query is empty; describe what to find")
         begin, end = self._check_window(start, stop)
-        searches = {
+        searches: dict[str, Callable[[str, float, float], SenseSearch]] = {
             "pictures": self._search_pictures,
             "captions": self._search_captions,
-            "speech": self._search_speech,
+            "speech": partial(
+                self._search_speech, patience_seconds=_HEARING_SECONDS if where == "everything" else math.inf
+            ),
             "screen text": self._search_screen_text,
         }
         wanted = list(searches) if where == "everything" else [where]
-        parts = [searches[sense](query, begin, end, where) for sense in wanted]
+        parts = [searches[sense](query, begin, end) for sense in wanted]
         gaps = tuple(gap for part in parts for gap in part.gaps)
         if not any(part.spans for part in parts):
             return Observation("\n".join((*gaps, *(part.note for part in parts))), is_error=True, gaps=gaps, covered=())
@@ -553,23 +575,53 @@ class Toolbox:
 
     def picture(self, ref: FrameRef) -> bytes | None:
         """The JPEG behind a reference, always the same bytes for the same one; None where the frame is damaged."""
-        return self._served(ref)
+        with self._calls_lock:
+            times = self._companions.get(_forget_size(ref), ())
+        return self._served.get(ref, [replace(ref, seconds=seconds) for seconds in times])
 
-    def _encode_picture(self, ref: FrameRef) -> bytes | None:
-        store = self.index.store
-        if ref.box == FULL_FRAME and len(store.seconds):
-            stored = store.at(ref.seconds)
-            if abs(float(store.seconds[stored]) - ref.seconds) < 1e-6:
-                return _encode_resized(store.frame(stored), ref, store.jpeg(stored))
-        frame = next(self.video.read([ref.seconds]), None)
-        return None if frame is None else _encode_resized(frame, ref, None)
+    def _encode_pictures(self, refs: Sequence[FrameRef]) -> dict[FrameRef, bytes | None]:
+        """The JPEGs behind references: from the stored frames where they hold as much, else decoded in one pass."""
+        stored = [ref for ref in refs if self._is_stored(ref)]
+        jpegs = self.index.read_stored(sorted({ref.seconds for ref in stored})) if stored else {}
+        made: dict[FrameRef, bytes | None] = dict.fromkeys(refs)
+        for ref in stored:
+            if ref.seconds in jpegs:
+                made[ref] = _resize_stored(jpegs[ref.seconds], ref)
+        others = [ref for ref in refs if ref not in stored]
+        for frame in self.video.read(sorted({ref.seconds for ref in others})) if others else ():
+            made |= {ref: _encode_resized(frame, ref) for ref in others if is_same_moment(ref.seconds, frame.seconds)}
+        return made
+
+    def _is_stored(self, ref: FrameRef) -> bool:
+        """Whether the store holds, or will hold, the whole frame of a reference in no fewer pixels."""
+        width, height = fit_stored_size(self.video.info.width, self.video.info.height)
+        if ref.box != FULL_FRAME or ref.width > width or ref.height > height:
+            return False
+        first, fps = self.video.info.start_seconds, self.index.fps
+        number = max(0, math.ceil((ref.seconds - first) * fps - SAME_MOMENT_SECONDS))
+        return is_same_moment(self._find_shown_time(first + number / fps), ref.seconds)
+
+    def _remember_call(self, frames: Sequence[FrameRef]) -> None:
+        """Notes which frames were shown together, so that they are decoded together once one of them is wanted."""
+        times = tuple(ref.seconds for ref in frames)
+        with self._calls_lock:
+            for ref in frames:
+                self._companions[_forget_size(ref)] = times
+                self._companions.move_to_end(_forget_size(ref))
+            while len(self._companions) > _CALLS_REMEMBERED:
+                self._companions.popitem(last=False)
 
     def take_speech_of(self, other: "Toolbox") -> None:
         """Has `search` go through the speech of another video, where a control changes the pictures alone."""
         self._heard = other._resources
 
     def prepare(self, *, text: bool, speech: bool, captions: bool = False) -> None:
-        """Waits for the whole index; then reads all text, hears all speech and captions all clips, as asked.
+        """Waits for the whole index; then reads, hears and describes the whole video, as asked, for later calls.
+
+        Args:
+            text: whether to read all text on screen.
+            speech: whether to hear all speech.
+            captions: whether to caption all clips.
 
         Raises:
             ToolError: the captioner fails; what it described before is kept.
@@ -579,7 +631,10 @@ class Toolbox:
             self._resources.find_speech()
         if text:
             self._resources.screen_text.prepare()
-        if captions and (found := self._captions.make(0.0, self.video.info.duration_seconds)).missing:
+        if (
+            captions
+            and (found := self._captions.make(self.video.info.start_seconds, self.video.info.duration_seconds)).missing
+        ):
             raise ToolError(f"{len(found.missing)} clips have no caption: {found.why or 'there was no time for it'}")
 
     def transcribe(self, start_seconds: float = 0.0, stop_seconds: float = math.inf) -> Speech:
@@ -616,8 +671,8 @@ class Toolbox:
 
     @property
     def needs_recognition(self) -> bool:
-        """Whether speech has to be recognised: there is sound, and nobody wrote down what is said."""
-        return self.video.info.has_audio and not self.has_subtitles
+        """Whether speech has to be recognised: there is sound, and nobody wrote down all that is said."""
+        return self._resources.needs_recognition
 
     def close(self) -> None:
         """Stops indexing, leaving a usable cache, and closes the video."""
@@ -651,6 +706,15 @@ class Toolbox:
             return frame
         raise ToolError(f"the frame at {seconds:g} s is damaged and cannot be decoded; try another time")
 
+    def _spread_frames(self, start: float, stop: float, count: int, size: Size) -> tuple[float, ...]:
+        """Evenly spread times of a window: of stored frames, unless they are too few or too small for what is asked."""
+        times = spread_times(start, stop, count)
+        width, height = _fit_size(self.video.info.width, self.video.info.height, size)
+        stored_width, stored_height = fit_stored_size(self.video.info.width, self.video.info.height)
+        if width > stored_width or height > stored_height:
+            return times
+        return snap_to_samples(times, (stop - start) / count, self.index.fps, self.video.info.start_seconds)
+
     def _refs(self, times: Sequence[float], size: Size, box: Box = FULL_FRAME) -> tuple[FrameRef, ...]:
         shown = (self._make_ref(self._find_shown_time(t), size, box) for t in sorted(times))
         return tuple(dict.fromkeys(shown))
@@ -682,7 +746,7 @@ class Toolbox:
             gaps = (*gaps, f"{skipped}: text that was shown for less may be missed.")
         return gaps, unknown
 
-    def _search_pictures(self, query: str, begin: float, end: float, _: Where) -> SenseSearch:
+    def _search_pictures(self, query: str, begin: float, end: float) -> SenseSearch:
         self._resources.samples.wait()
         if not self.index.wait_searchable(get_timeout_left()):
             return SenseSearch("pictures", gaps=("No picture was indexed in the time that was left.",))
@@ -694,13 +758,13 @@ class Toolbox:
             Finding("moment", m.seconds, self._find_sample_stop(m.seconds), query, round(m.score, 4), m.box)
             for m in moments
         )
-        reached = self.index.frames.indexed_share * self.video.info.duration_seconds
+        reached = self.video.info.start_seconds + self.index.frames.indexed_share * self.video.info.length_seconds
         spans = ((begin, max(begin, min(end, reached))),)
         return SenseSearch(
             "pictures", (Ranking("pictures", tuple(findings)),), spans, self._describe_search_gaps(begin, end)
         )
 
-    def _search_captions(self, query: str, begin: float, end: float, _: Where) -> SenseSearch:
+    def _search_captions(self, query: str, begin: float, end: float) -> SenseSearch:
         found = self._captions.find(begin, end)
         if not found.captions:
             return SenseSearch("captions", note="No captions were made: none were searched.")
@@ -710,9 +774,9 @@ class Toolbox:
         gaps = (f"{missing:.0f} s of this window have no caption yet.",) if found.missing else ()
         return SenseSearch("captions", rankings, spans, gaps)
 
-    def _search_speech(self, query: str, begin: float, end: float, where: Where) -> SenseSearch:
+    def _search_speech(self, query: str, begin: float, end: float, patience_seconds: float) -> SenseSearch:
         try:
-            with set_deadline(_HEARING_SECONDS if where == "everything" else math.inf):
+            with set_deadline(patience_seconds):
                 speech = self._heard.find_speech(begin, end)
         except MissingPartError as error:
             return SenseSearch("speech", gaps=(f"Speech was not searched: {error}.",))
@@ -723,7 +787,7 @@ class Toolbox:
         gaps = tuple(f"Not known: {gap}." for gap in speech.gaps)
         return SenseSearch("speech", rankings, ((begin, end),) if spans is None else spans, gaps)
 
-    def _search_screen_text(self, query: str, begin: float, end: float, _: Where) -> SenseSearch:
+    def _search_screen_text(self, query: str, begin: float, end: float) -> SenseSearch:
         try:
             reading = self._resources.screen_text.read_window(begin, end, _MAX_TEXT_FRAMES)
             found = tuple(map(_make_text_finding, reading.spans))
@@ -810,6 +874,12 @@ class Toolbox:
     def _find_frame_stop(self, seconds: float) -> float:
         later = self.video.timestamps[self.video.timestamps > seconds + 1e-6]
         return float(later[0]) if len(later) else self.video.info.duration_seconds
+
+
+@cache
+def _describe_tool(name: str) -> ToolSpec:
+    """The spec of a tool, made once for all videos: a model of its arguments takes milliseconds."""
+    return describe(getattr(Toolbox, name), left_out=("self",))
 
 
 def _report_not_searched(gap: str) -> Observation:
@@ -954,12 +1024,21 @@ def _check_box(box: Sequence[float]) -> Box:
     return left, top, right, bottom
 
 
-def _encode_resized(frame: Frame, ref: FrameRef, stored: bytes | None) -> bytes:
+def _forget_size(ref: FrameRef) -> FrameRef:
+    return replace(ref, width=1, height=1)
+
+
+def _resize_stored(jpeg: bytes, ref: FrameRef) -> bytes:
+    """A stored picture in the size of a reference; as it is where it has that size."""
+    if read_stored_size(jpeg) == (ref.width, ref.height):
+        return jpeg
+    return _encode_resized(Frame(decode_stored(jpeg), ref.seconds), ref)
+
+
+def _encode_resized(frame: Frame, ref: FrameRef) -> bytes:
     pixels = crop(frame.pixels, ref.box)
     if pixels.shape[:2] != (ref.height, ref.width):
         pixels = cv2.resize(pixels, (ref.width, ref.height), interpolation=cv2.INTER_AREA).astype(np.uint8)
-    elif stored is not None:
-        return stored
     upright = np.ascontiguousarray(pixels)
     encoded: bytes = simplejpeg.encode_jpeg(upright, _JPEG_QUALITY, colorspace="RGB", colorsubsampling="420")
     return encoded

@@ -81,7 +81,7 @@ environment variables:
   GEMINI_API_KEY       key that goes to Gemini's host alone
   VIDEOSLEUTH_MCP_TOKEN token that `agent mcp --http` asks of every request
   VIDEOSLEUTH_SERVE_TOKEN the same for `agent serve`; each of its settings (`agent config`) is a VIDEOSLEUTH_SERVE_...
-  VIDEOSLEUTH_CONFIG   the TOML file with its settings and the defaults of `agent pull` and `agent policy`
+  VIDEOSLEUTH_CONFIG   the TOML file with its settings, the defaults of `agent pull` and `agent policy`, and own tools
   VIDEOSLEUTH_FETCH_PRIVATE yes: addresses in a private network may be fetched from
   NO_COLOR             no colours on the terminal
 """

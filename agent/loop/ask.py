@@ -13,6 +13,7 @@ from agent.loop.checkpoint import open_sqlite_checkpointer
 from agent.loop.examples import ask_with_examples, rank_examples
 from agent.loop.graph import OnEvent, RunContext, build_graph, run_graph
 from agent.loop.modes import TOOLS, Mode, OfferedTools, WordTools, plan_initial_calls
+from agent.loop.run_pictures import RunPictures
 from agent.loop.self_consistency import AT_ONCE, ask_where_unsure, ask_with_voting
 from agent.loop.several_videos import SeveralVideos, VideoTools
 from agent.loop.strategies import check_strategy, choose_tools
@@ -205,7 +206,7 @@ def prepare_run(
         context = replace(context, opening=_plan_opening(start, videos, policy, mode, density))
     if (captioner := find_captioner(videos)) is not None:
         captioned = [call for call in context.opening if call.name == "read_captions"]
-        clips = sum(count_clips(facts.duration_seconds) for facts in start.facts_by_number.values()) if captioned else 0
+        clips = sum(count_clips(facts.length_seconds) for facts in start.facts_by_number.values()) if captioned else 0
         estimate = add_captioner(estimate, captioner.policy, start, clips)
     return PreparedRun(replace(start, estimate=estimate), context)
 
@@ -265,7 +266,7 @@ def make_run_context(
         tools = WordTools(toolbox, TOOLS[mode] | of_others)
     elif opening is None and mode is not None:
         tools = OfferedTools(toolbox)
-    tools = choose_tools(strategy, tools)
+    tools = choose_tools(strategy, RunPictures(tools))
     return RunContext(policy, tools, verify and policy.setup is not None, look_again, opening or ())
 
 

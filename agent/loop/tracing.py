@@ -128,8 +128,7 @@ def trace_turn(number: int) -> Iterator[TracedWork]:
 @contextmanager
 def trace_model_call(policy: "Policy") -> Iterator[TracedWork]:
     """The span of a call of a policy's model; none for a policy without one."""
-    setup = getattr(policy, "setup", None)  # a plain function may play too
-    if setup is None:
+    if (setup := policy.setup) is None:
         yield TracedWork()
         return
     model = _name_model(policy.spec)

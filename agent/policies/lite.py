@@ -9,19 +9,17 @@ from agent.policies.lite_rules import (
     carriers,
     choosing,
     comparing,
-    counting,
     everyday,
     explaining,
     named_text,
     ordering,
     predicting,
-    sounds,
-    things,
     timing,
 )
 from agent.policies.lite_rules.case import QuestionContext
 from agent.policies.lite_rules.lines import Similarity
 from agent.policies.lite_rules.plan import Wanted, select_new_calls, want_call
+from agent.policies.lite_rules.presence import counting, sounds, things
 from agent.policies.lite_rules.reading import ParsedQuestion, find_written_text, read_question
 from agent.policy import ToolAccess
 from agent.trajectory import Answer, Calls, Trajectory, Turn, restrict_to_video

@@ -14,8 +14,13 @@ from torch.nn import functional
 from transformers import DynamicCache, GenerationConfig, LogitsProcessor, LogitsProcessorList, StoppingCriteriaList
 
 from agent.policies.local.batching import Batcher
-from agent.policies.local.image_processing import ProcessedImage, ProcessedImageCache
-from agent.policies.local.loading import load_model
+from agent.policies.local.image_processing import (
+    JpegImage,
+    ProcessedImageCache,
+    cast_floats,
+    measure_jpeg,
+)
+from agent.policies.local.loading import Loaded, load_model
 from agent.policies.local.shared_prefix import count_shared_tokens, has_full_attention, prefill_unique
 from agent.policies.local.token_sampling import RowSampler, SamplingParams, StopAt, cut_at_stop
 from agent.policy import ContextFullError, PolicyError, PolicyOptions, ToolAccess
@@ -32,8 +37,8 @@ class Prompt:
 
     tokens: Tokens
     """Ids of the prompt, with a placeholder's ids for each picture."""
-    seen: tuple[ProcessedImage, ...]
-    """Processed pictures, in the order of their placeholders."""
+    seen: tuple[JpegImage, ...]
+    """Pictures in the order of their placeholders."""
     draw: SamplingParams
 
 
@@ -56,14 +61,19 @@ class TransformersPolicy:
             raise ValueError("transformers needs a model: --policy transformers:FOLDER or transformers:ORG/MODEL")
         self.spec = f"transformers:{where}"
         self.options = options or PolicyOptions()
-        self.loaded = load_model(find_model(where), self.options.max_frame_pixels, self.options.adapter)
-        self._memory = ProcessedImageCache(self.loaded.eyes) if self.loaded.eyes is not None else None
+        self.loaded = self._load(find_model(where))
+        eyes, model = self.loaded.eyes, self.loaded.model
+        self._memory = None if eyes is None or model is None else ProcessedImageCache(eyes, model.dtype)
         self._ask = Batcher(self.generate, self.options.concurrency)
+
+    def _load(self, place: str) -> Loaded:
+        """Loads the model of a folder or hub id."""
+        return load_model(place, self.options.max_frame_pixels, self.options.adapter)
 
     @property
     def setup(self) -> Setup:
         """The settings that the model is asked with."""
-        return self.options.setup("text", sees_pictures=self._memory is not None)
+        return self.options.setup("text", sees_pictures=self.loaded.eyes is not None)
 
     @property
     def model(self) -> Any:
@@ -76,7 +86,7 @@ class TransformersPolicy:
         Raises:
             PolicyError: the conversation is longer than the model can take, or the batch does not fit in memory.
         """
-        sees = self._memory is not None
+        sees = self.loaded.eyes is not None
         conversation = render(trajectory, sight.specs, "text", self.options, sees_pictures=sees)
         prompt = self.prompt(conversation, sight, self.options.seed_of(trajectory))
         reply = self._ask(prompt)
@@ -84,7 +94,7 @@ class TransformersPolicy:
         return parse_reply(reply, usage, trajectory, conversation.dropped)
 
     def prompt(self, conversation: Conversation, sight: ToolAccess, seed: int) -> Prompt:
-        """A conversation as token ids and processed pictures.
+        """A conversation as token ids and pictures.
 
         Args:
             conversation: the rendered trajectory.
@@ -94,8 +104,8 @@ class TransformersPolicy:
         Raises:
             ContextFullError: the conversation is longer than the model can take.
         """
-        shown = fetch_pictures(conversation, sight.picture)
-        seen = tuple(self._memory.look(jpeg) for jpeg in shown.jpegs) if self._memory is not None else ()
+        shown, eyes = fetch_pictures(conversation, sight.picture), self.loaded.eyes
+        seen = () if eyes is None else tuple(measure_jpeg(eyes, jpeg) for jpeg in shown.jpegs)
         tokens = self.loaded.scribe.write(shown.conversation).expanded([one.span for one in seen])
         needed, room = len(tokens.ids) + self.options.max_reply_tokens, self.loaded.context_tokens
         if needed > room:
@@ -106,7 +116,15 @@ class TransformersPolicy:
             )
         own_seed = _derive_seed(seed, tokens.ids)
         seen = () if self.loaded.reads_ids_alone else seen
+        self._process(seen)
         return Prompt(tokens, seen, SamplingParams(self.options.temperature, self.options.top_p, own_seed))
+
+    def _process(self, seen: Sequence[JpegImage]) -> None:
+        """Makes the pixels of a prompt's pictures in the thread of its run, while the model works for others."""
+        if self._memory is not None:
+            self._memory.make_room(len(seen) * self.options.concurrency)
+            for one in seen:
+                self._memory.look(one.jpeg)
 
     def processors(self, prompts: Sequence[Prompt], width: int) -> list[LogitsProcessor]:
         """Processors of the logits of a batch, whose prompts are `width` ids wide, before a token is chosen; none here.
@@ -191,11 +209,16 @@ class TransformersPolicy:
             masks.append([1] * shared + [0] * padding + [1] * (len(ids) - shared))
         inputs = {"input_ids": torch.tensor(rows), "attention_mask": torch.tensor(masks)}
         if self.loaded.eyes is not None:
-            pictures = self.loaded.eyes.gather([prompt.seen for prompt in prompts])
-            inputs |= {name: _cast_floats(value, self.model.dtype) for name, value in pictures.items()}
+            inputs |= cast_floats(self.gather_pictures([prompt.seen for prompt in prompts]), self.model.dtype)
             if "image_grid_thw" in inputs:  # Qwen finds by it which ids have places in two dimensions
                 inputs["mm_token_type_ids"] = inputs["input_ids"].eq(self.loaded.image_token_id or 0).int()
         return {name: value.to(self.model.device) for name, value in inputs.items()}
+
+    def gather_pictures(self, rows: Sequence[Sequence[JpegImage]]) -> dict[str, torch.Tensor]:
+        """The picture inputs of a batch of rows; empty where no row has any."""
+        memory = self._memory
+        assert memory is not None, "a model with pictures has an image processor"
+        return memory.eyes.gather([[memory.look(one.jpeg) for one in row] for row in rows])
 
     def _shared(self, prompts: Sequence[Prompt]) -> int:
         """The number of tokens that all prompts begin with and that are computed once."""
@@ -209,10 +232,6 @@ class TransformersPolicy:
         words = ids[:-1] if ids[-1] in self.loaded.ends else ids
         text = cut_at_stop(self.loaded.scribe.words(words), STOP_STRINGS)
         return Reply(text, token_ids=tuple(ids), logprobs=tuple(logprobs[:length]), is_cut=length is None)
-
-
-def _cast_floats(value: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    return value.to(dtype) if value.is_floating_point() else value
 
 
 def _derive_seed(seed: int, ids: Sequence[int]) -> int:

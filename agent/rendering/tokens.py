@@ -7,7 +7,8 @@ were sampled. So the ids of a conversation are a prefix of those one turn later,
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from functools import lru_cache
+from itertools import chain, pairwise, takewhile
 from typing import Any
 
 from agent.rendering.messages import DAMAGED, Conversation, ImageBlock, Message, PictureOf, Text
@@ -15,6 +16,8 @@ from agent.rendering.sanitize import escape_markup
 from agent.trajectory import Reply
 from tools.observation import FrameRef
 
+_TEXTS = 512
+"""Texts whose ids are kept: each turn of a run begins with those of the turns before it."""
 _SENTINEL = "HERE-STANDS-THE-REPLY"
 """Text of a reply that no template changes and no prompt holds, to find what a template writes around a reply."""
 
@@ -43,14 +46,10 @@ class Tokens:
         """
         if sum(self.is_placeholder) != len(spans):
             raise ValueError(f"need a span for each of the {sum(self.is_placeholder)} placeholders, got {len(spans)}")
-        left = iter(spans)
-        parts = [
-            _make_shown(next(left)) if is_placeholder else Tokens((token,), (sampled,), (logprob,), (False,))
-            for token, sampled, logprob, is_placeholder in zip(
-                self.ids, self.sampled, self.logprobs, self.is_placeholder, strict=True
-            )
-        ]
-        return replace(_join(parts), pictures=self.pictures)
+        places = [place for place, is_placeholder in enumerate(self.is_placeholder) if is_placeholder]
+        parts = [_cut(self, start, stop) for start, stop in pairwise((-1, *places, len(self.ids)))]
+        shown = [_make_shown(span) for span in spans]
+        return replace(_join([parts[0], *chain(*zip(shown, parts[1:], strict=True))]), pictures=self.pictures)
 
 
 @dataclass(frozen=True)
@@ -105,6 +104,7 @@ class ChatTokenizer:
         self._placeholder = tokenizer.convert_tokens_to_ids(placeholder) if placeholder is not None else None
         self._unbroken = find_unescaped_tokens(tokenizer)
         self._lock = threading.RLock()  # a fast tokenizer keeps settings between calls
+        self.ids = lru_cache(_TEXTS)(self._tokenize)
         self._before = self._before_reply()
         self.end = self.ids(self._behind_reply(()).strip())[0]
         """Id of the token that ends a turn."""
@@ -121,7 +121,7 @@ class ChatTokenizer:
                     parts += [said := self._reply(reply), self._behind(after, said.ids)]
         return _join(parts)
 
-    def ids(self, text: str, *, plain: bool = False) -> tuple[int, ...]:
+    def _tokenize(self, text: str, *, plain: bool = False) -> tuple[int, ...]:
         """The ids of a text; special tokens in it count, unless it is `plain`."""
         with self._lock:
             written = self._tokenizer(text, add_special_tokens=False, split_special_tokens=plain)
@@ -145,7 +145,7 @@ class ChatTokenizer:
         written = self._written(self._behind_reply(after), after)
         if said and said[-1] == self.end:  # the template would end the turn a second time
             assert written.ids[0] == self.end, "a turn ends with the token that ended the empty one"
-            return _drop_before(written, 1)
+            return _cut(written, 0, len(written.ids))
         return written
 
     def _written(self, text: str, messages: Sequence[Message]) -> Tokens:
@@ -215,21 +215,23 @@ def _make_shown(ids: Sequence[int]) -> Tokens:
     return Tokens(tuple(ids), (False,) * len(ids), (None,) * len(ids), (False,) * len(ids))
 
 
-def _drop_before(tokens: Tokens, start: int) -> Tokens:
+def _cut(tokens: Tokens, before: int, stop: int) -> Tokens:
+    """The tokens between two places, both left out; their pictures stay those of all."""
+    part = slice(before + 1, stop)
     return replace(
         tokens,
-        ids=tokens.ids[start:],
-        sampled=tokens.sampled[start:],
-        logprobs=tokens.logprobs[start:],
-        is_placeholder=tokens.is_placeholder[start:],
+        ids=tokens.ids[part],
+        sampled=tokens.sampled[part],
+        logprobs=tokens.logprobs[part],
+        is_placeholder=tokens.is_placeholder[part],
     )
 
 
 def _join(parts: Sequence[Tokens]) -> Tokens:
     return Tokens(
-        tuple(token for part in parts for token in part.ids),
-        tuple(flag for part in parts for flag in part.sampled),
-        tuple(value for part in parts for value in part.logprobs),
-        tuple(flag for part in parts for flag in part.is_placeholder),
-        tuple(ref for part in parts for ref in part.pictures),
+        tuple(chain.from_iterable(part.ids for part in parts)),
+        tuple(chain.from_iterable(part.sampled for part in parts)),
+        tuple(chain.from_iterable(part.logprobs for part in parts)),
+        tuple(chain.from_iterable(part.is_placeholder for part in parts)),
+        tuple(chain.from_iterable(part.pictures for part in parts)),
     )

@@ -16,10 +16,10 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
+from agent.sessions.foreign_schema import make_arguments_model, shorten_description
 from tools.deadline import OutOfTime, get_seconds_left, run_in_time, set_deadline
-from tools.foreign_schema import make_arguments_model, shorten_description
 from tools.observation import Observation, ToolError
 from tools.observation_text import quote_untrusted, strip_invisible
 from tools.packaged_weights import is_installed, make_install_command
@@ -36,8 +36,11 @@ _START_SECONDS = 30.0
 _CALL_SECONDS = 60.0
 """Time of one call."""
 _MOST_STARTS = 3
+"""Starts of one server, the first one included."""
 _MOST_TOOLS = 64
+"""Tools of a server after which no further page of them is asked for."""
 _MOST_PAGES = 10
+"""Pages of its list of tools at most: a list may have no end."""
 _MOST_LINES = 400
 """Lines of one result that are given."""
 _LONGEST_REASON = 300
@@ -72,11 +75,11 @@ class McpServer:
         self._held = ExitStack()
         self._connected: tuple[BlockingPortal, Client] | None = None
         self._starts = 0
-        self._complaints: IO[str] = io.StringIO()
+        self._complaints: TextIO = io.StringIO()
         """What the server writes to its stderr."""
 
     def list_tools(self) -> "dict[str, McpTool]":
-        """Its tools, by name; starts it.
+        """The tools of the server, which is started, by name.
 
         Raises:
             ValueError: it can't be started or reached, or lists what can't be taken.
@@ -168,7 +171,8 @@ class McpServer:
             self._starts += 1
             held = ExitStack()
             self._complaints.close()
-            self._complaints = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (`close` closes it)
+            opened = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (`close` closes it)
+            self._complaints = cast("TextIO", opened)
             with set_deadline(_START_SECONDS):
                 try:
                     (made,) = run_in_time([partial(self._open, held)])

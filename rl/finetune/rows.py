@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from agent.policies.local.image_processing import ImageProcessor, decode_picture
+from agent.policies.local.image_processing import ImageProcessor, measure_jpeg
 from agent.policy import PolicyOptions
 from agent.rendering.messages import Conversation, Message, Text, render
 from agent.rendering.tokens import ChatTokenizer, fetch_pictures
@@ -94,7 +94,7 @@ class _RowEncoder:
     def _encode_conversation(self, conversation: Conversation, jpegs: tuple[bytes, ...] = ()) -> TrainingConversation:
         tokens = self.scribe.write(conversation)
         if self.eyes is not None:
-            tokens = tokens.expanded([self.eyes.look(decode_picture(jpeg)).span for jpeg in jpegs])
+            tokens = tokens.expanded([measure_jpeg(self.eyes, jpeg).span for jpeg in jpegs])
         return TrainingConversation(tokens.ids, tokens.sampled, jpegs)
 
 

@@ -27,6 +27,7 @@ from rl.rewards.preset import Preset
 from rl.rewards.preset_file import Turns
 from tools.toolbox import TOOL_NAMES
 
+Tracker = Literal["wandb", "tensorboard", "trackio"]
 Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -61,6 +62,9 @@ class Play(TomlConfig):
     """Encoder of the frame index; None takes the default one."""
     temperature: Annotated[float, Field(gt=0, le=2)] = 1.0
     max_reply_tokens: Positive = 512
+    max_seconds: Share | None = None
+    """Seconds of a rollout, its tools included, after which it ends without an answer; so that one video that hangs
+    does not hold up all processes. None is no limit."""
     max_frame_pixels: Positive = 640 * 360
     is_half: bool = False
     """Whether a copy of the policy in bfloat16 samples: twice as fast on a CPU with avx512_bf16; the loss is corrected
@@ -110,7 +114,12 @@ class Play(TomlConfig):
 
     def limits(self) -> Limits:
         """The limits at which a rollout ends."""
-        return Limits(max_turns=self.max_turns, max_frames=self.max_frames, max_malformed=self.max_malformed)
+        return Limits(
+            max_turns=self.max_turns,
+            max_frames=self.max_frames,
+            max_seconds=self.max_seconds,
+            max_malformed=self.max_malformed,
+        )
 
 
 class UpdateConfig(TomlConfig):
@@ -186,8 +195,12 @@ class EngineConfig(TomlConfig):
 
     name: Literal["transformers", "vllm", "vllm-server"] = "transformers"
     """The model in training itself; vLLM beside it on the same GPU; or a vLLM server, on any machine."""
-    url: str = ""
-    """Address of the vLLM server, as in http://127.0.0.1:8000; `rl.sampling.vllm_server` says how it is started."""
+    url: str | tuple[str, ...] = ""
+    """Address of the vLLM server, as in http://127.0.0.1:8000; `rl.sampling.vllm_server` says how it is started. A list
+    of several shares the rollouts among them, and each stays with its server."""
+    one_step_off_policy: bool = False
+    """Whether the rollouts of the next step are sampled while this step is trained on, by weights that are one step
+    older; `correction` weighs them. Twice the throughput at most, where sampling takes as long as training."""
     memory_share: Annotated[float, Field(gt=0, lt=1)] = 0.4
     """Share of the GPU's memory that vLLM takes where it is beside the model in training."""
     correction: Literal["sequence_mask", "sequence_truncate", "token_mask", "token_truncate"] = "token_truncate"
@@ -199,9 +212,16 @@ class EngineConfig(TomlConfig):
 
     @model_validator(mode="after")
     def _has_a_server(self) -> "EngineConfig":
-        if (self.name == "vllm-server") != bool(self.url):
+        if (self.name == "vllm-server") != bool(self.urls) or not all(self.urls):
             raise ValueError("a vllm-server has a url, and no other engine has one")
+        if self.one_step_off_policy and self.name == "transformers":
+            raise ValueError("one_step_off_policy samples while the model trains: take an engine of its own")
         return self
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The addresses of all servers."""
+        return self.url if isinstance(self.url, tuple) else (self.url,) if self.url else ()
 
 
 class JudgeConfig(TomlConfig):
@@ -212,6 +232,17 @@ class JudgeConfig(TomlConfig):
     max_reply_tokens: Positive = 512
     concurrency: Positive = 8
     """Verdicts asked for at the same time, by each process."""
+
+
+class EvaluationConfig(TomlConfig):
+    """Held-out questions that are played while the training goes on, with the settings of its rollouts."""
+
+    data: Annotated[str, Field(min_length=1)]
+    """The questions, in the form of the training's own `data`; none of them may be trained on."""
+    every: Positive = 50
+    """Steps between two evaluations; there is always one after the last step."""
+    count: Positive = 64
+    """Questions at most, the first ones."""
 
 
 class Training(TomlConfig):
@@ -249,6 +280,10 @@ class Training(TomlConfig):
     engine: EngineConfig = EngineConfig()
     alarms: Alarms = Alarms()
     judge: JudgeConfig | None = None
+    evaluation: EvaluationConfig | None = None
+    trackers: tuple[Tracker, ...] | None = None
+    """Where curves are sent beside the training's own log: `wandb`, `tensorboard`, `trackio`. None takes tensorboard,
+    which writes files into the folder, if it is installed; an empty list takes none."""
 
     @model_validator(mode="after")
     def _hangs_together(self) -> "Training":

@@ -2,8 +2,6 @@
 
 import math
 
-from PIL import Image
-
 from agent.policies.local.image_processing import ImageProcessor
 from agent.policies.local.model_files import read_model_files
 from rl.grpo.config import Training
@@ -64,4 +62,4 @@ def count_frame_tokens(eyes: ImageProcessor, pixels: int) -> int:
         pixels: most pixels of a picture.
     """
     width = math.floor(math.sqrt(pixels * _ASPECT))
-    return len(eyes.look(Image.new("RGB", (max(1, width), max(1, pixels // max(1, width))))).span)
+    return len(eyes.measure(max(1, width), max(1, pixels // max(1, width))).ids)

@@ -7,6 +7,7 @@ from agent.policies.local.smollm2 import unpack
 from rl.grpo.config import Training
 from rl.sampling.engine import Sync
 from rl.sampling.sampler import TrainingSampler
+from rl.sampling.server_pool import ServerPool
 from rl.sampling.vllm_sampler import EngineSampler
 from rl.sampling.weight_sync import AdapterSync
 
@@ -25,9 +26,10 @@ def open_sampler(training: Training) -> TrainingSampler:
     if engine.name == "vllm-server":
         from rl.sampling.vllm_server import VllmServer
 
-        server = VllmServer(engine.url, concurrency=options.concurrency)
-        sampler = EngineSampler(training.model, options, server)
-        server.check_probabilities(sampler.loaded.scribe.end)
+        servers = [VllmServer(url, concurrency=options.concurrency) for url in engine.urls]
+        sampler = EngineSampler(training.model, options, servers[0] if len(servers) == 1 else ServerPool(servers))
+        for server in servers:
+            server.check_probabilities(sampler.loaded.scribe.end)
         return sampler
     from rl.sampling.vllm_colocated import ColocatedVllm
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from transformers import TrainerCallback
 
-from agent.policies.local.image_processing import ProcessedImage
+from agent.policies.local.image_processing import JpegImage
 from rl.grpo.rows import RolloutRow
 
 
@@ -69,7 +69,7 @@ class Replay:
         return [self._kept[place] for place in drawn]
 
     def save(self, path: Path) -> None:
-        """Writes the whole buffer to a file, pixels included."""
+        """Writes the whole buffer to a file, JPEGs included."""
         torch.save([[_flatten_row(run) for run in group] for group in self._kept], path)
 
     def load(self, path: Path) -> None:
@@ -104,13 +104,16 @@ class ReplayKeeper(TrainerCallback):
 
 def _flatten_row(run: TrainingRow) -> dict[str, Any]:
     """A row as plain data that torch writes without pickling classes of ours; it round-trips."""
-    pictures = [(picture.span, picture.inputs) for picture in run.row.pictures]
+    pictures = [
+        (torch.frombuffer(bytearray(picture.jpeg), dtype=torch.uint8), picture.span, picture.grid)
+        for picture in run.row.pictures
+    ]
     row = (run.row.prompt, run.row.completion, run.row.mask, run.row.logprobs, pictures)
     return {"row": row, "push": run.push, "worth": run.worth, "ending": run.ending, "born": run.born}
 
 
 def _restore_row(kept: dict[str, Any]) -> TrainingRow:
     prompt, completion, mask, logprobs, pictures = kept["row"]
-    seen = tuple(ProcessedImage(tuple(span), inputs) for span, inputs in pictures)
+    seen = tuple(JpegImage(jpeg.numpy().tobytes(), tuple(span), tuple(grid)) for jpeg, span, grid in pictures)
     row = RolloutRow(prompt, completion, mask, logprobs, seen)
     return TrainingRow(row, kept["push"], kept["worth"], kept["ending"], kept["born"])

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from agent.policies.local.image_processing import ProcessedImage
+from agent.policies.local.image_processing import JpegImage
 from rl.sampling.sampler import Rollout
 
 
@@ -22,7 +22,7 @@ class RolloutRow:
     """1 for the tokens that the policy chose, else 0; 0 throughout where the rollout is not trained on."""
     logprobs: tuple[float, ...]
     """Natural log-probability with which each token was sampled; 0 for tokens that were not."""
-    pictures: tuple[ProcessedImage, ...] = ()
+    pictures: tuple[JpegImage, ...] = ()
     """Pictures in the order of their tokens, those of the prompt first."""
 
     @property

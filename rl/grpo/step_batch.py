@@ -113,6 +113,15 @@ class StepBatchBuilder:
         self._size, self._sampling = training.generations, training.sampling
         self.replay = Replay(self._sampling.replay_groups, self._sampling.replay_steps)
 
+    def list_keys(self, questions: Sequence[str], step: int) -> list[Key]:
+        """The rollouts that a step begins with; arguments as of a call."""
+        first = self._process * len(questions)
+        places = range(first, first + len(questions))
+        return [self._key(question, place, step) for question, place in zip(questions, places, strict=True)]
+
+    def _key(self, question: str, place: int, step: int) -> Key:
+        return question, step * self._size + place % self._size
+
     def __call__(self, questions: Sequence[str], moment: TrainingProgress) -> StepBatch:
         """The batch of one step; `questions` are the ids of this process, each repeated for its rollouts.
 
@@ -137,7 +146,7 @@ class StepBatchBuilder:
         """Samples the groups of these numbers and scores them."""
         places = [place for number in numbers for place in range(number * self._size, (number + 1) * self._size)]
         ours = [place for place in places if place in table.here]
-        keys = [(table.asked[place], moment.step * self._size + place % self._size) for place in ours]
+        keys = [self._key(table.asked[place], place, moment.step) for place in ours]
         table.rollouts |= dict(zip(ours, self._context.play(keys) if keys else (), strict=True))
         seed = [self._training.seed, moment.step, rounds] if rounds else [self._training.seed, moment.step]
         credit, preset = self._training.update.credit(self._preset), self._preset.at(moment.progress)

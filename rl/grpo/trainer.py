@@ -1,13 +1,15 @@
 """GRPO over rollouts of the agent's loop: the one file that knows TRL.
 
 `_generate` gives TRL rollouts of the graph; its advantages are replaced by those of our presets, turn by turn; its
-image processor hands on the pixels that the model saw when it sampled. TRL keeps the loss, except Reg-GRPO's, the
-optimiser and the checkpoints. `rollout_func`, TRL's own hook, drops the pictures of a rollout without a word.
+image processor hands on references to the pictures that the model saw when it sampled. TRL keeps the loss, except
+Reg-GRPO's, the optimiser and the checkpoints. `rollout_func`, TRL's own hook, drops the pictures of a rollout without a
+word.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -21,14 +23,18 @@ from trl import (  # type: ignore[import-not-found,import-untyped,attr-defined,u
 )
 
 from agent.adapters import add_adapter
-from agent.policies.local.image_processing import ProcessedImage, QwenImageProcessor
-from agent.policies.local.loading import Loaded, choose_device
+from agent.policies.local.image_processing import JpegImage, QwenImageProcessor
+from agent.policies.local.loading import Loaded, choose_device, load_weights
 from agent.policies.local.model_files import read_model_files
+from agent.policies.transformers import find_model
 from agent.trajectory import Trajectory
 from evals.runner.run_file import TRAJECTORIES, Key, RunFile
 from rl.grpo.blank_image import BlankPicture, drop_empty_pictures
 from rl.grpo.config import Lora, Training
+from rl.grpo.early_rollouts import EarlyRollouts
+from rl.grpo.evaluation import Evaluator
 from rl.grpo.open_sampler import make_sync
+from rl.grpo.pixels import PixelsByReference
 from rl.grpo.prefetch import VideoPrefetcher
 from rl.grpo.replay_buffer import ReplayKeeper, TrainingRow
 from rl.grpo.rollout import RolloutRunner
@@ -36,32 +42,35 @@ from rl.grpo.rows import make_idle_row
 from rl.grpo.step_batch import StepBatchBuilder, StepContext, TrainingProgress
 from rl.monitor.progress import StepProgress
 from rl.monitor.step_log import Say, StepClock, StepLog
+from rl.monitor.stopwatch import StageSeconds
 from rl.objective.algorithms import Algorithm
 from rl.objective.grouped_logprobs import PLACE, restore_order, score_batch
 from rl.objective.reg_grpo import compute_regression
 from rl.processes import process_count
 from rl.rewards.preset import Preset
 from rl.sampling.sampler import Rollout
+from tools import packaged_weights
 
 
-class AsSeen:
-    """Image processor for TRL that hands on pictures which were prepared when the policy first saw them."""
+class ImagesByReference:
+    """Image processor for TRL that gives numbers of pictures for their pixels, which each micro-batch makes itself."""
 
-    def __init__(self, eyes: QwenImageProcessor, merge_size: int) -> None:
-        self._eyes = eyes
+    def __init__(self, pixels: PixelsByReference, merge_size: int) -> None:
+        self._pixels = pixels
         self.merge_size = merge_size
 
-    def __call__(self, images: Sequence[ProcessedImage], return_tensors: str = "pt") -> dict[str, torch.Tensor]:
-        """Pixels and grids of all pictures, concatenated."""
-        return self._eyes.gather([images])
+    def __call__(self, images: Sequence[JpegImage], return_tensors: str = "pt") -> dict[str, torch.Tensor]:
+        """Numbers and grids of all pictures."""
+        return self._pixels.refer(images)
 
 
 class Processor(ProcessorMixin):
     """The processor that TRL expects; `save_pretrained` writes the tokenizer and image processor of the model."""
 
-    def __init__(self, tokenizer: Any, original: Any, eyes: QwenImageProcessor) -> None:
+    def __init__(self, tokenizer: Any, original: Any, pixels: PixelsByReference) -> None:
         self.tokenizer = tokenizer
-        self.image_processor = AsSeen(eyes, original.merge_size)
+        self.pixels = pixels
+        self.image_processor = ImagesByReference(pixels, original.merge_size)
         self._original = original
 
     def save_pretrained(self, save_directory: Any, push_to_hub: bool = False, **_: Any) -> None:
@@ -78,7 +87,14 @@ class Processor(ProcessorMixin):
 class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
     """Trains the model of a sampler by GRPO on its own rollouts."""
 
-    def __init__(self, training: Training, rollouts: RolloutRunner, preset: Preset, say: Say) -> None:
+    def __init__(
+        self,
+        training: Training,
+        rollouts: RolloutRunner,
+        preset: Preset,
+        say: Say,
+        held_out: RolloutRunner | None = None,
+    ) -> None:
         """Prepares model, optimiser and log; no step is made yet.
 
         Args:
@@ -86,6 +102,7 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
             rollouts: samples the questions.
             preset: the reward.
             say: prints a line a step.
+            held_out: plays the questions of the evaluation with the same sampler; None for none.
 
         Raises:
             ValueError: TRL does not train pictures of this family of models, or the rows of a step can't be shared by
@@ -98,30 +115,39 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         self._progress: StepProgress | None = None
         self._clock = clock = StepClock()
         loaded = rollouts.sampler.loaded
+        # a sampler whose engine generates has no weights
+        model = load_weights(find_model(training.model)) if loaded.model is None else loaded.model
         if training.lora is None:
-            _freeze(loaded.model, training.update.frozen)
-            loaded.model.float()  # in bfloat16 a small step is rounded away: at 1e-6 nearly all of them
+            _freeze(model, training.update.frozen)
+            model.float()  # in bfloat16 a small step is rounded away: at 1e-6 nearly all of them
 
         def told(worth: list[float | None], **_: Any) -> list[float | None]:
             clock.scored()  # TRL rewards when its log-probabilities are there
             return worth
 
+        processor = _make_processor(model.name_or_path, loaded)
         super().__init__(
-            model=_load_adapter(loaded.model, training.lora),
+            model=_load_adapter(model, training.lora),
             args=_make_arguments(training, self._rule, self._trl_loss, is_shuffled=not rollouts.questions.is_in_order),
             reward_funcs=[told],
             train_dataset=Dataset.from_dict({"prompt": list(rollouts.examples)}),
-            processing_class=_make_processor(loaded),
+            processing_class=processor,
             peft_config=None if training.lora is None or training.lora.start else _make_adapter_config(training.lora),
         )
         if not loaded.reads_ids_alone:
-            drop_empty_pictures(loaded.model)
+            for one in (model, self.ref_model) if self.ref_model is not None else (model,):
+                seeing = self.accelerator.unwrap_model(one)
+                drop_empty_pictures(seeing)
+                processor.pixels.attach(seeing)
             if self.accelerator.num_processes > 1:
-                BlankPicture(loaded.model)
+                BlankPicture(model)
         on_gpu = self.accelerator.device.type == "cuda" and self.accelerator.is_local_main_process
         self._ahead = VideoPrefetcher(rollouts.warm, self.order(), training.questions) if on_gpu else None
         if self.accelerator.device.type == "cuda":
             rollouts.sampler.autocast = self.accelerator.autocast  # weights in float32 would sample at half the speed
+        self._early = EarlyRollouts(rollouts) if training.engine.one_step_off_policy else None
+        self._epochs = self._get_train_sampler(self.train_dataset)
+        self._coming: list[str] = []
         self._sync = make_sync(training, rollouts.sampler, self.accelerator)
         self._synced: int | None = None
         # TRL corrects a loss for a sampler's probabilities only where it believes that it has begun vLLM itself; where
@@ -145,6 +171,12 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
             rollouts.on_run = lambda done, of: progress(self.state.global_step + 1, "runs played", done, of)
         self.steps = StepLog(training.out, clock, self._record, say, training.alarms, _broadcast_first)
         self.add_callback(self.steps)
+        if held_out is not None and training.evaluation is not None:
+            ranks = self.accelerator.process_index, self.accelerator.num_processes
+            every, count = training.evaluation.every, training.evaluation.count
+            examples = dict(islice(held_out.examples.items(), count))
+            play = partial(self._play_held_out, held_out)
+            self.add_callback(Evaluator(examples, every, play, self._gather_items, self._record, ranks))
 
     @property
     def _trl_loss(self) -> str:
@@ -153,6 +185,8 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
 
     def _generate(self, prompts: list[str]) -> tuple[Any, ...]:
         """Rollouts of the graph in place of completions; a prompt is the id of a question."""
+        if self._early is not None:
+            self._clock.played(StageSeconds(generate=self._early.wait()))
         self._sync_weights()
         drawn = self._drawing(prompts, TrainingProgress(self.state.global_step, self.state.max_steps))
         self._rollouts.sampler.forget()
@@ -165,6 +199,7 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         self._drawn = drawn.runs
         if self._ahead is not None:
             self._ahead.played(self.state.global_step // self.num_iterations + 1)
+        self._start_next(len(prompts))
         rows = [make_idle_row(self._tokenizer.pad_token_id) if self._is_idle(run) else run.row for run in drawn.runs]
         pictures = [list(row.pictures) for row in rows]
         return (
@@ -178,6 +213,23 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
             pictures if any(pictures) else None,
             pictures,
         )
+
+    def _start_next(self, rows: int) -> None:
+        """Begins to sample the next step's rollouts of this process, which has so many, if that is wanted."""
+        step = self.state.global_step + self.num_iterations
+        if self._early is None or step >= self.state.max_steps:
+            return
+        asked = self._foresee(step // self.num_iterations)
+        every = [question for question in asked for _ in range(self._training.generations)]
+        first = self.accelerator.process_index * rows
+        self._early.start(self._drawing.list_keys(every[first : first + rows], step), self.state.global_step)
+
+    def _foresee(self, number: int) -> list[str]:
+        """Question ids of a batch of rollouts over all processes, from 0, as the sampler of TRL will come to them."""
+        start = number * self._training.questions
+        while len(self._coming) <= start:
+            self._coming += self._list_epoch(self._epochs)
+        return self._coming[start : start + self._training.questions]
 
     def _is_idle(self, run: TrainingRow) -> bool:
         """Whether the gradient of a rollout is 0 (no advantage, no KL term), so that it need not be computed."""
@@ -262,8 +314,11 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
 
     def order(self) -> list[str]:
         """Question ids in the order of the first epoch."""
+        return self._list_epoch(self._get_train_sampler(self.train_dataset))
+
+    def _list_epoch(self, epoch: Iterable[int]) -> list[str]:
         ids = list(self._rollouts.examples)
-        return [ids[number] for number in dict.fromkeys(self._get_train_sampler(self.train_dataset))]
+        return [ids[number] for number in dict.fromkeys(epoch)]
 
     def _sync_weights(self) -> None:
         """Sends weights to the sampler where it does not sample with the model in training and has older ones."""
@@ -278,12 +333,29 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         self._synced = self.state.global_step
 
     def _played(self, keys: Sequence[Key]) -> list[Rollout]:
-        with self._sample_context():
-            rollouts = self._rollouts(keys)
+        early = None if self._early is None else self._early.take(keys)
+        if early is None:
+            with self._sample_context():
+                rollouts, weights = self._rollouts(keys), self.state.global_step
+        else:
+            rollouts, weights = early
+            self._rollouts.sampler.watch.taken()  # beside the update, whose time it was
+        if self._early is not None:
+            self._record("sampling/staleness", self.state.global_step - weights)
         if self._training.keep_runs:
             for rollout in rollouts:
                 self._kept.add(rollout.trajectory)
         return rollouts
+
+    def _play_held_out(self, runner: RolloutRunner, keys: Sequence[Key]) -> list[Trajectory]:
+        """Trajectories of held-out questions by the weights of now."""
+        if self._early is not None:
+            self._early.wait()
+        self._sync_weights()
+        with self._sample_context():
+            played = runner(keys)
+        runner.sampler.forget()
+        return [one.trajectory for one in played]
 
     @cached_property
     def _kept(self) -> RunFile:
@@ -418,15 +490,14 @@ def _mask_policy_tokens(inputs: dict[str, Any]) -> torch.Tensor:
     return chosen_tokens
 
 
-def _make_processor(loaded: Loaded) -> Any:
-    place, eyes = loaded.model.name_or_path, loaded.eyes
+def _make_processor(place: str, loaded: Loaded) -> Any:
     tokenizer = read_model_files(place).tokenizer
     if loaded.reads_ids_alone:
         return tokenizer
-    if not isinstance(eyes, QwenImageProcessor):
+    if not isinstance(loaded.eyes, QwenImageProcessor):
         raise ValueError(f"{place}: pictures are trained for models of the Qwen-VL shape only; take one of those")
     pictures: Any = AutoImageProcessor.from_pretrained(place, trust_remote_code=False)  # type: ignore[no-untyped-call]
-    return Processor(tokenizer, pictures, eyes)
+    return Processor(tokenizer, pictures, PixelsByReference(loaded.eyes))
 
 
 def _freeze(model: Any, names: Sequence[str]) -> None:
@@ -501,14 +572,15 @@ def _make_arguments(training: Training, rule: Algorithm, trl_loss: str, *, is_sh
         seed=training.seed,
         logging_steps=1,
         logging_nan_inf_filter=False,  # it would write the mean of the steps before in place of a loss that is none
-        report_to=_list_reporters(),
+        report_to=_list_reporters(training.trackers),
+        run_name=training.out.name,
         disable_tqdm=True,
         save_steps=training.save_every,
         save_total_limit=training.keep,
     )
 
 
-def _list_reporters() -> list[str]:
-    from tools import packaged_weights
-
+def _list_reporters(wanted: Sequence[str] | None) -> list[str]:
+    if wanted is not None:
+        return list(wanted)
     return ["tensorboard"] if packaged_weights.is_installed("tensorboard") else []

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from agent.policy import PolicyError
+
 
 @dataclass(frozen=True)
 class Sampled:
@@ -23,6 +25,10 @@ class Sampled:
     """Natural log-probability of each token, in the distribution from which it was sampled."""
     is_cut: bool
     """Whether the completion ended at the token limit and not by itself."""
+
+
+class EngineGoneError(PolicyError):
+    """An engine does not answer any more, whatever it is asked."""
 
 
 class Sync(Protocol):
@@ -39,17 +45,25 @@ class SamplingEngine(Protocol):
     is_shared: bool
     """Whether several processes ask the same engine, so that weights are sent to it once."""
 
-    def complete(self, prompt_ids: Sequence[int], jpegs: Sequence[bytes], sampling: Mapping[str, Any]) -> Sampled:
+    def complete(
+        self, prompt_ids: Sequence[int], jpegs: Sequence[bytes], sampling: Mapping[str, Any], conversation: str = ""
+    ) -> Sampled:
         """Samples a completion of one prompt.
 
         Args:
             prompt_ids: token ids with one placeholder for each picture.
             jpegs: the pictures, in the order of their placeholders.
             sampling: arguments of vLLM's `SamplingParams`.
+            conversation: name of the run, by which its turns find the same prefix cache.
 
         Raises:
-            PolicyError: the engine is gone or refuses.
+            EngineGoneError: the engine does not answer any more.
+            PolicyError: it refuses.
         """
+        ...
+
+    def end(self, conversation: str) -> None:
+        """Hears that a run has ended, and will not ask again."""
         ...
 
     def load(self, name: str, adapter: Path) -> None:

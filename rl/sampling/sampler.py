@@ -6,8 +6,10 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
+
 from agent.policies.local.batching import Batcher
-from agent.policies.local.image_processing import ProcessedImage, QwenImageProcessor
+from agent.policies.local.image_processing import JpegImage, QwenImageProcessor
 from agent.policies.local.vision_cache import VisionFeatureCache
 from agent.policies.transformers import Prompt, TransformersPolicy
 from agent.policy import ContextFullError, PolicyOptions, ToolAccess
@@ -28,8 +30,8 @@ class Rollout:
     tokens: Tokens | None
     """Tokens from the first of the prompt to the last sampled one, placeholders expanded; None where none was
     sampled."""
-    pictures: tuple[ProcessedImage, ...] = ()
-    """Pictures as the model saw them, in the order of their tokens."""
+    pictures: tuple[JpegImage, ...] = ()
+    """Pictures that the model saw, in the order of their tokens."""
 
     @property
     def counts(self) -> bool:
@@ -82,9 +84,11 @@ class TrainingSampler(TransformersPolicy):
             raise ValueError("with temperature 0 all runs of a group are the same: give one above it, e.g. 1.0")
         super().__init__(where, options)
         self._half = Bf16Copy(self.loaded.model) if is_half else None
+        if isinstance(self.loaded.eyes, QwenImageProcessor) and self.model is not None:
+            self._once = VisionFeatureCache(self.model, self._make_pixels)
         self.watch = Stopwatch()
         self._ask = WatchedBatcher(self.generate, options.concurrency, self.watch)
-        self._kept: dict[Key, tuple[Tokens, tuple[ProcessedImage, ...]]] = {}
+        self._kept: dict[Key, tuple[Tokens, tuple[JpegImage, ...]]] = {}
         self.autocast: Callable[[], AbstractContextManager[object]] = nullcontext
         """A context in which products are computed in the precision of the loss."""
         self._full: set[Key] = set()
@@ -138,7 +142,7 @@ class TrainingSampler(TransformersPolicy):
     def generate(self, prompts: Sequence[Prompt]) -> list[Reply]:
         """A reply to each prompt, generated once for prompts that are equal, seed included; timed."""
         places: dict[Hashable, int] = {}
-        place_of = [places.setdefault((p.tokens.ids, p.draw, tuple(map(id, p.seen))), len(places)) for p in prompts]
+        place_of = [places.setdefault((p.tokens.ids, p.draw, p.seen), len(places)) for p in prompts]
         different = [prompts[place_of.index(place)] for place in range(len(places))]
         with self.watch.generating(), self._showing(different), self.autocast():
             replies = super().generate(different)
@@ -154,14 +158,33 @@ class TrainingSampler(TransformersPolicy):
         if key in self._full:
             self._full.discard(key)
             trajectory = replace(trajectory, stop=Stop.TOKEN_LIMIT) if trajectory.answer is None else trajectory
-        return Rollout(trajectory, None) if kept is None else Rollout(trajectory, *kept)
+        if kept is None or (trajectory.stop is Stop.TIME_LIMIT and not _ends_so(kept[0], trajectory)):
+            return Rollout(trajectory, None)
+        return Rollout(trajectory, *kept)
+
+    def gather_pictures(self, rows: Sequence[Sequence[JpegImage]]) -> dict[str, torch.Tensor]:
+        """The picture inputs of a batch of rows: of what the vision cache is shown, grids alone."""
+        seen = [one for row in rows for one in row]
+        if self._once is None or not self._once.is_showing or not seen:
+            return super().gather_pictures(rows)
+        # the model asks for features where there are any pixels, and the cache knows of which pictures
+        return {"pixel_values": torch.empty(0, 1), "image_grid_thw": torch.tensor([one.grid for one in seen])}
+
+    def _make_pixels(self, seen: Sequence[JpegImage]) -> torch.Tensor:
+        pixels: torch.Tensor = super().gather_pictures([seen])["pixel_values"]
+        return pixels
+
+    def _process(self, seen: Sequence[JpegImage]) -> None:
+        """Makes the pixels of the pictures whose features are not kept."""
+        super()._process([one for one in seen if self._once is None or one.jpeg not in self._once])
 
     def _showing(self, prompts: Sequence[Prompt]) -> AbstractContextManager[None]:
         """A context within which the vision tower encodes the pictures of these prompts through the cache."""
-        if not isinstance(self.loaded.eyes, QwenImageProcessor):
-            return nullcontext()
         if self._once is None:
-            self._once = VisionFeatureCache(self.model)
+            return nullcontext()
+        self._once.most_pictures = max(
+            self._once.most_pictures, self.options.concurrency * max(len(prompt.seen) for prompt in prompts)
+        )
         return self._once.showing([seen for prompt in prompts for seen in prompt.seen])
 
     def _keep(self, key: Key, prompt: Prompt, reply: Reply) -> None:
@@ -169,6 +192,13 @@ class TrainingSampler(TransformersPolicy):
         if before is not None and prompt.tokens.ids[: len(before[0].ids)] != before[0].ids:
             return  # the second look at the evidence alone, a conversation of its own, which is not trained on
         self._kept[key] = (_append_reply(prompt.tokens, reply), prompt.seen)
+
+
+def _ends_so(tokens: Tokens, trajectory: Trajectory) -> bool:
+    """Whether tokens end with the last reply of a run: one that came when its time was over is in none."""
+    reply = trajectory.steps[-1].turn.reply if trajectory.steps else None
+    ids = () if reply is None else reply.token_ids or ()
+    return bool(ids) and tokens.ids[-len(ids) :] == ids
 
 
 def _append_reply(prompt: Tokens, reply: Reply) -> Tokens:

@@ -52,10 +52,15 @@ class ColocatedVllm:
             policy = VllmPolicy(where, replace(options, adapter=""), **arguments)
         self.engine = policy.engine
 
-    def complete(self, prompt_ids: Sequence[int], jpegs: Sequence[bytes], sampling: Mapping[str, Any]) -> Sampled:
+    def complete(
+        self, prompt_ids: Sequence[int], jpegs: Sequence[bytes], sampling: Mapping[str, Any], conversation: str = ""
+    ) -> Sampled:
         """Samples a completion of one prompt."""
         said = self.engine.complete(prompt_ids, [decode_picture(jpeg) for jpeg in jpegs], sampling)
         return Sampled(said.prompt_ids, said.token_ids, said.logprobs, said.is_cut)
+
+    def end(self, conversation: str) -> None:
+        """Does nothing: all runs are asked of the same engine."""
 
     def load(self, name: str, adapter: Path) -> None:
         """Loads the adapter of a folder under a name; PolicyError where it does not fit."""

@@ -1,17 +1,18 @@
 """The policy in training, sampled by a separate engine: the same prompts and records, its tokens from vLLM.
 
-The model in training is loaded here too; it tokenises prompts, and is trained on the tokens. As two programs never
-compute quite the same, the probability with which each token was sampled is kept, and the loss is corrected by it.
+No weights are loaded here: the tokenizer and the sizes of pictures make the prompts, so that rollouts can be played by
+processes without a GPU. As two programs never compute quite the same, the probability with which each token was sampled
+is kept, and the loss is corrected by it.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
+from agent.policies.local.loading import Loaded, load_preprocessor
 from agent.policies.transformers import Prompt
 from agent.policy import PolicyError, PolicyOptions, ToolAccess
-from agent.rendering.messages import STOP_STRINGS, Conversation
-from agent.rendering.tokens import fetch_pictures
-from agent.trajectory import Reply, Trajectory
+from agent.rendering.messages import STOP_STRINGS
+from agent.trajectory import Reply, Trajectory, Turn
 from rl.sampling.engine import SamplingEngine
 from rl.sampling.sampler import Rollout, TrainingSampler
 
@@ -23,23 +24,20 @@ class EngineSampler(TrainingSampler):
     """A `TrainingSampler` that asks an engine for every reply."""
 
     def __init__(self, where: str, options: PolicyOptions, engine: SamplingEngine) -> None:
-        """Loads the model in training; arguments and errors as those of `TrainingSampler`."""
+        """Loads tokenizer and image processor; arguments and errors as those of `TrainingSampler`."""
         super().__init__(where, options)
         self.engine: SamplingEngine = engine
         self._failure: PolicyError | None = None
         self._ask = self._ask_engine  # type: ignore[assignment]  # no batches here: the engine makes them itself
 
-    def prompt(self, conversation: Conversation, sight: ToolAccess, seed: int) -> Prompt:
-        """The prompt of a conversation; its JPEGs are kept to be sent.
+    def _load(self, place: str) -> Loaded:
+        """Loads everything but the weights, which the engine has."""
+        return load_preprocessor(place, self.options.max_frame_pixels)
 
-        Args:
-            conversation: the messages so far.
-            sight: the pictures behind the references.
-            seed: seed of the request.
-        """
-        made = super().prompt(conversation, sight, seed)
-        self._here.jpegs = fetch_pictures(conversation, sight.picture).jpegs if made.seen else ()
-        return made
+    def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
+        """Samples the next turn by the engine, and keeps its tokens."""
+        self._here.conversation = _name_conversation(trajectory)
+        return super().__call__(trajectory, sight)
 
     def taken(self, trajectory: Trajectory) -> Rollout:
         """The rollout of a run that has ended; its tokens are kept no longer.
@@ -48,6 +46,7 @@ class EngineSampler(TrainingSampler):
             PolicyError: the engine failed in one of the runs. That is no fault of the policy, and a training that
                 went on would learn from whatever runs are left.
         """
+        self.engine.end(_name_conversation(trajectory))
         if self._failure is not None:
             raise self._failure
         return super().taken(trajectory)
@@ -69,7 +68,9 @@ class EngineSampler(TrainingSampler):
         ids = collapse_pictures(prompt.tokens.ids, self.loaded.image_token_id, [len(one.span) for one in prompt.seen])
         try:
             with self.watch.waiting(), self.watch.generating():
-                said = self.engine.complete(ids, self._here.jpegs, self.sampling(prompt))
+                said = self.engine.complete(
+                    ids, [one.jpeg for one in prompt.seen], self.sampling(prompt), self._here.conversation
+                )
             if said.prompt_ids != prompt.tokens.ids:
                 raise PolicyError(_explain_difference(said.prompt_ids, prompt.tokens.ids))
         except PolicyError as failure:
@@ -77,6 +78,10 @@ class EngineSampler(TrainingSampler):
             raise
         ended_at = None if said.is_cut else len(said.token_ids)
         return self._reply(list(said.token_ids), ended_at, said.logprobs)
+
+
+def _name_conversation(trajectory: Trajectory) -> str:
+    return f"{trajectory.question.id}#{trajectory.sample}"
 
 
 def collapse_pictures(ids: Sequence[int], placeholder: int | None, spans: Sequence[int]) -> tuple[int, ...]:
@@ -91,18 +96,18 @@ def collapse_pictures(ids: Sequence[int], placeholder: int | None, spans: Sequen
         ValueError: there are other placeholders than those of the pictures, as one that was sampled would be.
     """
     short: list[int] = []
-    left, place = list(reversed(spans)), 0
-    while place < len(ids):
-        short.append(ids[place])
-        span = left.pop() if ids[place] == placeholder and left else 1
-        if set(ids[place : place + span]) != {ids[place]}:
-            raise ValueError(f"at token {place} begins a picture of {span} tokens, which is not in the prompt")
-        place += span
-    if sum(token == placeholder for token in short) != len(spans):
-        raise ValueError(
-            f"need the tokens of {len(spans)} pictures, got {sum(token == placeholder for token in short)}"
-        )
-    return tuple(short)
+    whole, place = tuple(ids), 0
+    for number, span in enumerate(spans):
+        if placeholder not in whole[place:]:
+            raise ValueError(f"need the tokens of {len(spans)} pictures, got {number}")
+        first = whole.index(placeholder, place)
+        if whole[first : first + span] != (placeholder,) * span:
+            raise ValueError(f"at token {first} begins a picture of {span} tokens, which is not in the prompt")
+        short += whole[place : first + 1]
+        place = first + span
+    if placeholder in whole[place:]:
+        raise ValueError(f"need the tokens of {len(spans)} pictures, and there are more")
+    return (*short, *whole[place:])
 
 
 def _explain_difference(theirs: Sequence[int], ours: Sequence[int]) -> str:

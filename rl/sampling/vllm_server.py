@@ -25,7 +25,7 @@ from typing import Any
 import httpx2
 
 from agent.policy import PolicyError
-from rl.sampling.engine import Sampled
+from rl.sampling.engine import EngineGoneError, Sampled
 from rl.sampling.weight_sync import WeightSync, check_cuda, check_text_only, find_own_address, start_transfer
 
 _TRIES = 4
@@ -73,7 +73,9 @@ class VllmServer:
         self._model: str = self._told("GET", "/v1/models")["data"][0]["id"]
         self._asked_of = self._model
 
-    def complete(self, prompt_ids: Sequence[int], jpegs: Sequence[bytes], sampling: Mapping[str, Any]) -> Sampled:
+    def complete(
+        self, prompt_ids: Sequence[int], jpegs: Sequence[bytes], sampling: Mapping[str, Any], conversation: str = ""
+    ) -> Sampled:
         """Samples a completion of one prompt."""
         pictures = [{"type": "image_url", "url": _encode_data_url(jpeg)} for jpeg in jpegs]
         told = self._told(
@@ -94,6 +96,9 @@ class VllmServer:
             logprobs=tuple(position["logprob"] for position in choice["logprobs"]["content"]),
             is_cut=choice["finish_reason"] == "length",
         )
+
+    def end(self, conversation: str) -> None:
+        """Does nothing: all runs are asked of the same engine."""
 
     def load(self, name: str, adapter: Path) -> None:
         """Makes the server load an adapter; PolicyError where it does not see the folder or takes no adapters."""
@@ -156,6 +161,7 @@ class VllmServer:
             )
 
     def _told(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        kind: type[PolicyError] = EngineGoneError
         for tried in range(1, _TRIES + 1):
             try:
                 response = self._http.request(method, self.url + path, json=body)
@@ -166,10 +172,11 @@ class VllmServer:
                     return _parse_body(response)
                 trouble = f"{response.status_code} for {path}: {' '.join(response.text.split())[:400]}"
                 if response.status_code not in _PASSING:
+                    kind = PolicyError
                     break
             if tried < _TRIES:
                 self._sleep(2.0**tried)
-        raise PolicyError(f"the vLLM server at {self.url}: {trouble}{_advice(trouble)}")
+        raise kind(f"the vLLM server at {self.url}: {trouble}{_advice(trouble)}")
 
 
 def _encode_data_url(jpeg: bytes) -> str:

@@ -15,7 +15,7 @@ if __name__ == "__main__":  # before torch is imported
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.policies.local.image_processing import decode_picture
+from agent.policies.local.image_processing import measure_jpeg
 from agent.policies.local.token_sampling import SamplingParams
 from agent.policies.transformers import Prompt, TransformersPolicy
 from agent.policy import PolicyOptions
@@ -94,7 +94,7 @@ def _prompt(policy: TransformersPolicy, scene: ShapeScene) -> Prompt:
     eyes = policy.loaded.eyes
     if eyes is None:
         raise ValueError(f"{policy.spec} only reads: nothing can be shown to it")
-    seen = eyes.look(decode_picture(scene.jpeg))
+    seen = measure_jpeg(eyes, scene.jpeg)
     return Prompt(
         policy.loaded.scribe.write(render_scene(scene)).expanded([seen.span]), (seen,), SamplingParams(0.0, 1.0, 0)
     )

@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from agent.policies.local.image_processing import decode_picture
+from agent.policies.local.image_processing import measure_jpeg
 from agent.policies.local.loading import Loaded, load_model
 from agent.rendering.messages import Conversation, ImageBlock, Message, Text
 from agent.trajectory import Reply
@@ -108,7 +108,7 @@ class Lessons(Dataset[ModelBatch]):
         """A training row: a scene with its caption as the reply."""
         answered = (*render_scene(scene).messages, Message("assistant", reply=Reply(scene.told.line)))
         tokens = self._scribe.write(Conversation(answered, ()))
-        expanded = tokens.expanded([self._eyes.look(decode_picture(scene.jpeg)).span])
+        expanded = tokens.expanded([measure_jpeg(self._eyes, scene.jpeg).span])
         return TrainingConversation(expanded.ids, expanded.sampled, (scene.jpeg,))
 
 

@@ -13,7 +13,7 @@ from agent.cli.main import main
 from agent.loop.replay import RecordedTools, find_differences, replay
 from agent.sessions.configured_tools import ConfiguredTools, read_tool_entries
 from agent.sessions.extended_toolbox import ExtendedToolbox
-from agent.trajectory import Answer, Calls, ToolCall, Trajectory, Turn
+from agent.trajectory import Answer, Calls, ToolCall, Trajectory, Turn, to_json
 from tests.drawn import write_drawn
 from tools.observation import Observation, ToolError
 from tools.toolbox import Toolbox, open_toolbox
@@ -176,6 +176,8 @@ def test_a_call_is_recorded_and_replayed_in_a_session(
         ended = sleuth.ask(tmp_path / "clip.mp4", "Which plate?").trajectory
     assert ended.results[0].observation == Observation("plate 1 of 60 frames")
     assert find_differences(ended, replay(ended, RecordedTools(ended))) == []
+    (tmp_path / "run.json").write_text(to_json(ended), encoding="utf-8")
+    assert main(["replay", str(tmp_path / "run.json"), "--encoder", "hashing"]) == 0
     assert main(["config"]) == 0
     assert "tools.plates" in capsys.readouterr().out
 

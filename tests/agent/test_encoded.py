@@ -1,11 +1,12 @@
 """A vision tower that sees each picture once: the logits are those of one that sees them again and again."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 import torch
 
+from agent.policies.local.image_processing import JpegImage
 from agent.policies.local.vision_cache import VisionFeatureCache
 from agent.policies.transformers import Prompt, TransformersPolicy
 from agent.policy import PolicyOptions
@@ -34,6 +35,9 @@ class Watched(TransformersPolicy):
         trajectory = looked(VIDEO, (Reply(look(1, *seconds)), seconds))
         return self.prompt(render(trajectory, VIDEO.specs, "text", self.options), VIDEO, 0)
 
+    def pixels(self, seen: Sequence[JpegImage]) -> torch.Tensor:
+        return self.gather_pictures([seen])["pixel_values"]
+
     def logits(self, *prompts: Prompt) -> torch.Tensor:
         with torch.inference_mode():
             return self.loaded.model(**self.inputs(prompts)).logits  # type: ignore[no-any-return]
@@ -49,7 +53,7 @@ def policy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture
 def once(policy: Watched) -> Iterator[VisionFeatureCache]:
     plain = policy.loaded.model.model.get_image_features
-    yield VisionFeatureCache(policy.loaded.model)
+    yield VisionFeatureCache(policy.loaded.model, policy.pixels)
     policy.loaded.model.model.get_image_features = plain
 
 
@@ -112,7 +116,7 @@ def test_what_is_not_said_to_be_shown_and_what_is_learned_from_goes_through_the_
 
 
 def test_no_more_pictures_are_kept_than_it_was_told(policy: Watched, once: VisionFeatureCache) -> None:
-    few = VisionFeatureCache(policy.loaded.model, most_pictures=2)
+    few = VisionFeatureCache(policy.loaded.model, policy.pixels, most_pictures=2)
     many = policy.shown(7, 8, 9)
     policy.encoded = 0
     with few.showing(seen_in(many)):

@@ -304,7 +304,7 @@ def test_a_picture_above_the_limit_is_sent_smaller_and_its_text_says_so(qwen: Pa
     policy = TransformersPolicy(str(qwen), replace(SHORT, max_frame_pixels=640 * 360))
     prompt = prompt_of(policy, shown(1.5, size=(1280, 720)), PaintedVideo())
     assert "(640x360)" in policy.loaded.scribe.words(prompt.tokens.ids)
-    assert prompt.seen[0].inputs["image_grid_thw"].tolist() == [[1, 26, 46]]  # 364x644
+    assert prompt.seen[0].grid == (1, 26, 46)  # 364x644
 
 
 def test_a_folder_that_is_not_there_is_named() -> None:

@@ -17,9 +17,9 @@ from tests.evals.sets_drawn import write_script
 CHOICE = "Which colour is second?\nA. red\nB. green\n(C) blue\nAnswer with the option's letter."
 
 
-@pytest.fixture
-def video(tmp_path: Path) -> Path:
-    return write_drawn(tmp_path / "drawn.mp4")
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_drawn(tmp_path_factory.mktemp("video") / "drawn.mp4")
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ LOOKS: tuple[tuple[str, dict[str, object]], ...] = (
     ("overview", {"count": 4}),
     ("find_changes", {}),
     ("list_shots", {}),
+    ("list_sounds", {}),
     ("search_frames", {"query": "red"}),
     ("zoom", {"seconds": 0.0, "box": [0, 0, 0.5, 0.5]}),
     ("select_frames", {"start": 0, "stop": 1e9, "count": 4, "size": "small"}),

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from agent.policies.local.image_processing import decode_picture
+from agent.policies.local.image_processing import measure_jpeg
 from agent.policies.local.token_sampling import SamplingParams
 from agent.policies.transformers import Prompt, TransformersPolicy
 from agent.policy import PolicyError, PolicyOptions
@@ -35,7 +35,9 @@ class SecondCopy:
         self.fails_after: int | None = None
         """Requests."""
 
-    def complete(self, prompt_ids: Sequence[int], jpegs: Sequence[bytes], sampling: Mapping[str, Any]) -> Sampled:
+    def complete(
+        self, prompt_ids: Sequence[int], jpegs: Sequence[bytes], sampling: Mapping[str, Any], conversation: str = ""
+    ) -> Sampled:
         with self._lock:
             if self.fails_after is not None and len(self.asked) >= self.fails_after:
                 raise PolicyError("the engine is gone")
@@ -45,6 +47,9 @@ class SecondCopy:
             said = Sampled(prompt.tokens.ids, reply.token_ids or (), reply.logprobs or (), reply.is_cut)
             self.said.append(said)
         return said
+
+    def end(self, conversation: str) -> None:
+        """Nothing is kept of a run."""
 
     def load(self, name: str, adapter: Path) -> None:
         self._adapters[name] = adapter
@@ -65,7 +70,7 @@ class SecondCopy:
 
     def _prompt(self, prompt_ids: Sequence[int], jpegs: Sequence[bytes], sampling: Mapping[str, Any]) -> Prompt:
         eyes = self._policy.loaded.eyes
-        seen = tuple(eyes.look(decode_picture(jpeg)) for jpeg in jpegs) if eyes is not None else ()
+        seen = tuple(measure_jpeg(eyes, jpeg) for jpeg in jpegs) if eyes is not None else ()
         spans = iter([one.span for one in seen])
         placeholder = self._policy.loaded.image_token_id
         ids = tuple(i for token in prompt_ids for i in (next(spans) if token == placeholder else (token,)))

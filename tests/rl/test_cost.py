@@ -16,7 +16,8 @@ pytest.importorskip("trl", reason="needs the rl extra")
 pytestmark = trl_warns
 GENERATIONS = 3
 """The first three scripts: 8 pictures at the opening, then 2, then 2 and 3 of an overview, then none."""
-UNIQUE = 8 + 2 + 3
+UNIQUE = 8 + 2 + 3 - 1
+"""One of the overview's frames is among those of the opening: both show frames that are stored."""
 SHOWN = (8 + 10) + (8 + 10 + 13) + 8
 """Turn by turn."""
 LEARNED = 10 + 13 + 8

@@ -221,8 +221,7 @@ def _logits(copy: SecondCopy, ids: tuple[int, ...], rollout: Rollout) -> torch.T
     """Of the copy's model, for each token but the first."""
     loaded = copy._policy.loaded
     row = torch.tensor([ids])
-    assert loaded.eyes is not None
-    pictures = loaded.eyes.gather([rollout.pictures])
+    pictures = copy._policy.gather_pictures([rollout.pictures])
     kinds = row.eq(loaded.image_token_id or -1).int()
     with torch.inference_mode():
         logits: torch.Tensor = loaded.model(input_ids=row, mm_token_type_ids=kinds, **pictures).logits[0, :-1]

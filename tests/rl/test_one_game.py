@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from agent.loop.ask import ask
 from agent.policies.transformers import Prompt, TransformersPolicy
@@ -164,7 +163,7 @@ def test_the_same_moves_give_the_same_record(ways: Ways) -> None:
         assert _record(ways.asked[key]) == _record(ways.evaluated[key]) == _record(run.trajectory)
 
 
-def test_the_same_moves_give_the_same_ids_and_pixels_in_each_turn(ways: Ways) -> None:
+def test_the_same_moves_give_the_same_ids_and_pictures_in_each_turn(ways: Ways) -> None:
     trained, asked, evaluated = ways.shown
     for key, prompts in trained.prompts.items():
         assert len(prompts) == len(asked.prompts[key]) == len(evaluated.prompts[key])
@@ -172,17 +171,14 @@ def test_the_same_moves_give_the_same_ids_and_pixels_in_each_turn(ways: Ways) ->
             first = turns[0]
             for other in turns[1:]:
                 assert other.tokens == first.tokens
-                assert len(other.seen) == len(first.seen) > 0
-                for mine, its in zip(first.seen, other.seen, strict=True):
-                    assert mine.span == its.span
-                    assert mine.inputs.keys() == its.inputs.keys()
-                    assert all(torch.equal(mine.inputs[name], its.inputs[name]) for name in mine.inputs)
+                assert len(other.seen) > 0
+                assert other.seen == first.seen
 
 
 def test_the_same_moves_are_shown_the_same_bytes(ways: Ways) -> None:
     trained, asked, evaluated = ways.shown
     assert trained.jpegs == asked.jpegs == evaluated.jpegs
-    assert len({jpeg for jpegs in trained.jpegs.values() for jpeg in jpegs}) >= 8 + 2 + 3
+    assert len({jpeg for jpegs in trained.jpegs.values() for jpeg in jpegs}) >= 8 + 2 + 3 - 1  # one of them twice
 
 
 def test_a_row_of_the_loss_is_the_last_prompt_that_a_user_sent_and_the_reply_to_it(ways: Ways) -> None:
@@ -191,9 +187,7 @@ def test_a_row_of_the_loss_is_the_last_prompt_that_a_user_sent_and_the_reply_to_
         assert row.prompt + row.completion == last.tokens.ids + (reply.token_ids or ())
         said = [token for reply in _replies(ways.asked[key]) for token in reply.token_ids or ()]
         assert [token for token, mine in zip(row.completion, row.mask, strict=True) if mine] == said
-        assert len(row.pictures) == len(last.seen)
-        for of_loss, of_user in zip(row.pictures, last.seen, strict=True):
-            assert torch.equal(of_loss.inputs["pixel_values"], of_user.inputs["pixel_values"])
+        assert row.pictures == last.seen
 
 
 @pytest.mark.parametrize("preset", ["sleuth", "videokr", "longvt", "video-mtr"])

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from agent.policies.local.image_processing import decode_picture
 from agent.policies.local.loading import Loaded, load_model
 from agent.trajectory import Reply, Trajectory, to_json
 from rl.data.text_tools import describe_tools
@@ -74,7 +75,9 @@ def test_the_ids_and_the_mask_are_those_of_the_same_moves_in_a_rollout(played: P
 
 def test_the_pictures_are_those_that_the_model_saw_when_it_played(played: Played) -> None:
     seen = loss(played).batch(played.rows()).inputs
-    expected = [picture for rollout in played.rollouts for picture in rollout.pictures]
+    eyes = played.loaded.eyes
+    assert eyes is not None
+    expected = [eyes.look(decode_picture(picture.jpeg)) for rollout in played.rollouts for picture in rollout.pictures]
     assert len(expected) == 10 + 13
     assert torch.equal(seen["pixel_values"], torch.cat([one.inputs["pixel_values"] for one in expected]))
     assert torch.equal(seen["image_grid_thw"], torch.cat([one.inputs["image_grid_thw"] for one in expected]))

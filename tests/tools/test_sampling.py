@@ -15,6 +15,7 @@ from tools.sampling import (
     format_seconds,
     make_sample_times,
     pick_apart,
+    snap_to_samples,
     spread_times,
     thin_times,
     to_pixel_box,
@@ -50,6 +51,27 @@ def test_spread_times_are_ascending_even_and_inside(start: float, length: float,
 def test_spread_times_of_an_empty_window_are_refused() -> None:
     with pytest.raises(ValueError, match=r"need start < stop, got \[5, 5\)"):
         spread_times(5, 5, 3)
+
+
+@given(st.floats(0, 5000), st.integers(1, 32), st.floats(0.5, 40), st.sampled_from([1.0, 2.0, 32 / 13]))
+def test_each_part_of_a_window_has_its_own_sample_nearest_to_its_middle(
+    start: float, count: int, part: float, fps: float
+) -> None:
+    times = spread_times(start, start + count * part, count)
+    snapped = snap_to_samples(times, part, fps)
+    if part * fps < 1 - 1e-6:
+        assert snapped == times, "closer than samples are"
+        return
+    assert len(set(snapped)) == count
+    for middle, sample in zip(times, snapped, strict=True):
+        assert abs(sample - middle) <= 0.5 / fps + 1e-5
+        assert sample * fps == pytest.approx(round(sample * fps))
+        assert middle - part / 2 - 1e-5 <= sample < middle + part / 2
+
+
+def test_of_two_samples_as_far_away_the_earlier_is_taken() -> None:
+    assert snap_to_samples(spread_times(10.0, 13.0, 3), 1.0, 1.0) == (10.0, 11.0, 12.0)
+    assert snap_to_samples((1.75, 2.75), 1.0, 1.0, first_seconds=0.25) == (1.25, 2.25), "of a video that begins later"
 
 
 @given(st.lists(st.floats(0, 1000)).map(sorted), st.floats(0, 100))

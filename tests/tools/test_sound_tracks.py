@@ -217,4 +217,5 @@ def test_what_subtitles_leave_out_is_heard(
     given: Any = {"subtitles": subtitles, "cache": tmp_path / "cache", "recogniser": hearing}
     with closing(ToolResources(Video(three), HashingEncoder(), **given)) as parts:
         assert [line.text for line in parts.find_speech().lines] == texts
+        assert parts.needs_recognition is bool(windows)
     assert hearing.windows == windows

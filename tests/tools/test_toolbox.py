@@ -1,12 +1,14 @@
 """The tools of a drawn clip, as a model calls them: seconds, boxes and pixels against what was drawn."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import simplejpeg
 
+from tests.clips import write_clip
 from tests.drawn import COLOURS, SECONDS, SUBTITLES, TEXT, write_drawn
 from tools import observation_text, packaged_weights
 from tools.index import video_index
@@ -101,6 +103,59 @@ def test_the_same_reference_is_the_same_bytes_kept_or_read_by_another(toolbox: T
         assert [another.picture(ref) for ref in refs] == first
     assert None not in first
     assert len(set(first)) == len(refs)
+
+
+def test_frames_of_stored_size_come_from_the_store_and_finer_times_from_the_video(toolbox: Toolbox) -> None:
+    """A clip of 6 s is sampled 4 times a second."""
+    store = toolbox.index.store
+    coarse = toolbox.call("select_frames", {"start": 0.1, "stop": 5.1, "count": 5, "size": "medium"})
+    assert [frame.seconds for frame in coarse.frames] == [0.5, 1.5, 2.5, 3.5, 4.5]  # nearest to 0.6, 1.6, ...
+    for ref in coarse.frames:
+        assert toolbox.picture(ref) == store.jpeg(store.at(ref.seconds))
+    fine = toolbox.call("select_frames", {"start": 1.0, "stop": 2.0, "count": 10, "size": "medium"})
+    assert [frame.seconds for frame in fine.frames] == [round(1 + n / 10, 1) for n in range(10)]  # each of 10 a second
+
+
+def test_a_picture_is_the_same_whether_its_frame_is_stored_yet_or_not(toolbox: Toolbox, folder: Path) -> None:
+    refs = [
+        *toolbox.call("overview", {"count": 4}).frames,
+        *toolbox.call("select_frames", {"start": 0, "stop": 6}).frames,
+    ]
+    with opened(folder) as another, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(another.index.store), "find", lambda _, seconds: None)
+        assert [another.picture(ref) for ref in refs] == [toolbox.picture(ref) for ref in refs]
+
+
+def test_pictures_of_one_call_are_decoded_in_one_pass(
+    toolbox: Toolbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of ten frames in a second four are sampled, and are in the store."""
+    look = {"start": 1.0, "stop": 2.0, "count": 10, "size": "medium"}
+    refs = toolbox.call("select_frames", look).frames
+    smaller = [replace(ref, width=320, height=180) for ref in refs]  # as for a model that is shown fewer pixels
+    with opened(folder) as another:
+        asked: list[int] = []
+        read = another.video.read
+        monkeypatch.setattr(another.video, "read", lambda times, *rest: asked.append(len(times)) or read(times, *rest))
+        alone = [another.picture(ref) for ref in smaller]
+        assert asked == [1] * 6, "no call has shown them"
+        another.call("select_frames", look)
+        asked.clear()
+        together = [another.picture(ref) for ref in refs]
+        assert asked == [6]
+    assert together == [toolbox.picture(ref) for ref in refs]
+    assert alone == [toolbox.picture(ref) for ref in smaller]
+
+
+def test_a_large_picture_of_a_sampled_time_is_not_a_small_one_enlarged(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", frames=8, fps=2, size=(1280, 720))
+    with open_toolbox(clip, encoder="hashing", cache=tmp_path / "cache") as opened:
+        opened.index.wait_tiled()
+        (ref,) = opened.call("zoom", {"seconds": 3.0, "box": [0, 0, 1, 1]}).frames
+        assert (ref.width, ref.height) == (1280, 720)
+        jpeg = opened.picture(ref)
+        (frame,) = opened.video.read([3.0])
+    assert jpeg == simplejpeg.encode_jpeg(frame.pixels, 85, colorspace="RGB", colorsubsampling="420")
 
 
 @needs_ocr

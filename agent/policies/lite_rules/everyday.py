@@ -43,7 +43,7 @@ def plan_calls(case: QuestionContext) -> list[Wanted]:
     """The tool calls for an everyday question: all text and speech of the asked seconds, none for the file's facts."""
     wants, span = case.reading.wants, make_span_arguments(case.span)
     calls = [want_call("overview", count=4)]
-    if wants in ("length", "size", "recorded"):
+    if wants in ("length", "size") or (wants == "recorded" and case.trajectory.facts.created_at):
         return calls
     if wants not in ("transcript", "statement"):
         calls.append(want_call("search_text", query="", count=_MOST_LINES, **span))

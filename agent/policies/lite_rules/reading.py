@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agent.policies.lite_rules.languages import Language, detect_language, load_languages
-from agent.policies.lite_rules.sound_questions import SoundQuestion, parse_sound_question
-from agent.policies.lite_rules.thing_questions import ThingQuestion, parse_thing_question
+from agent.policies.lite_rules.presence.sound_questions import SoundQuestion, parse_sound_question
+from agent.policies.lite_rules.presence.thing_questions import ThingQuestion, parse_thing_question
 from agent.policies.lite_rules.words import extract_content_words, parse_count, parse_number, split_words
 from agent.trajectory import Question
 from tools.vision.colours import find_colour_words

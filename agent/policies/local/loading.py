@@ -4,7 +4,7 @@ The combined processor is not loaded: for SmolVLM it wants a package to spell nu
 both unused.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class Loaded:
     """A loaded model with its tokenizer, its image processor and its special ids."""
 
     model: Any
+    """The model; None where only what stands before it was loaded, by `load_preprocessor`."""
     scribe: ChatTokenizer
     eyes: ImageProcessor | None
     """The image processor; None for a text-only model."""
@@ -61,27 +62,32 @@ def load_model(where: str, max_frame_pixels: int, adapter: str = "") -> Loaded:
         PolicyError: no such model, no network, not a chat model, a family whose pictures are not known, no memory.
         MissingPartError: an adapter is asked for and peft is not installed, or 8 or 4 bits and bitsandbytes is not.
     """
-    where, bits = split_bits(where)
-    card, device = read_model_files(where), choose_device()
-    if isinstance(card.config, PictureWordsConfig):
-        return _load_picture_words(where, card, device, adapter)
-    with explain_errors(where, device):
-        processor = _load_processor(card.place) if card.image_token_id is not None else None
+    place, _ = split_bits(where)
+    if isinstance((card := read_model_files(place)).config, PictureWordsConfig):
+        return _load_picture_words(place, card, choose_device(), adapter)
     # what can't be used is refused before gigabytes of weights are fetched
+    before = load_preprocessor(where, max_frame_pixels)
+    model = load_weights(where)
+    return replace(before, model=merge_adapter(model, adapter) if adapter else model)
+
+
+def load_preprocessor(where: str, max_frame_pixels: int) -> Loaded:
+    """What stands before the model of a folder or hub id, without its weights; arguments and errors of `load_model`."""
+    where, _ = split_bits(where)
+    card = read_model_files(where)
+    with explain_errors(where, torch.device("cpu")):
+        processor = _load_processor(card.place) if card.image_token_id is not None else None
+        ends = _read_end_ids(card)
     eyes = (
         None
         if processor is None
         else _make_image_processor(where, card.config, processor, card.scribe, max_frame_pixels)
     )
-    with explain_errors(where, device):
-        model = _load_model_weights(card.place, card.config, device, bits)
-    if adapter:
-        model = merge_adapter(model, adapter)
     return Loaded(
-        model=model,
+        model=None,
         scribe=card.scribe,
         eyes=eyes,
-        ends=_collect_end_ids(model, card.tokenizer, card.scribe),
+        ends=ends,
         never=card.never,
         image_token_id=card.image_token_id,
         context_tokens=card.config.get_text_config().max_position_embeddings,
@@ -99,11 +105,19 @@ def _load_picture_words(where: str, card: ModelFiles, device: torch.device, adap
         model=merge_adapter(model, adapter) if adapter else model,
         scribe=card.scribe,
         eyes=eyes,
-        ends=_collect_end_ids(model, card.tokenizer, card.scribe),
+        ends=_read_end_ids(card),
         never=card.never,
         image_token_id=card.image_token_id,
         context_tokens=card.config.max_position_embeddings,
     )
+
+
+def load_weights(where: str) -> Any:
+    """The model of a folder or hub id on the best device here; argument and errors as those of `load_model`."""
+    where, bits = split_bits(where)
+    card, device = read_model_files(where), choose_device()
+    with explain_errors(where, device):
+        return _load_model_weights(card.place, card.config, device, bits)
 
 
 def choose_device() -> torch.device:
@@ -180,7 +194,12 @@ def _make_image_processor(
     )
 
 
-def _collect_end_ids(model: Any, tokenizer: Any, scribe: ChatTokenizer) -> tuple[int, ...]:
-    saved = model.generation_config.eos_token_id
+def _read_end_ids(card: ModelFiles) -> tuple[int, ...]:
+    """Ids that end a reply: those of the model's generation settings, or of its configuration where it has none."""
+    try:
+        settings = GenerationConfig.from_pretrained(card.place)
+    except OSError:
+        settings = GenerationConfig.from_model_config(card.config)
+    saved = settings.eos_token_id
     named = saved if isinstance(saved, list) else [saved]
-    return tuple({scribe.end, *(token for token in [*named, tokenizer.eos_token_id] if token is not None)})
+    return tuple({card.scribe.end, *(token for token in [*named, card.tokenizer.eos_token_id] if token is not None)})

@@ -6,14 +6,16 @@ depend on nothing but the picture and the weights. So they are kept, until the w
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from agent.policies.local.image_processing import REMEMBERED, ProcessedImage
+from agent.policies.local.image_processing import REMEMBERED, JpegImage
+
+MakePixels = Callable[[Sequence[JpegImage]], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -29,27 +31,36 @@ class VisionFeatures:
 class VisionFeatureCache:
     """A cache in the place of a Qwen-VL model's `get_image_features`. Not for several threads."""
 
-    def __init__(self, model: Any, most_pictures: int = REMEMBERED) -> None:
+    def __init__(self, model: Any, make_pixels: MakePixels, most_pictures: int = REMEMBERED) -> None:
         """Replaces the model's `get_image_features`, which encodes as before outside `showing`.
 
         Args:
             model: a loaded transformers model.
-            most_pictures: pictures to keep, by default as many as processed ones are kept, since a picture that is
-                processed anew counts as another; one of 640x360 takes 4 MB in a Qwen3-VL of 2B in bfloat16, so 256
+            make_pixels: makes the pixels of pictures that have to be encoded, (patches, patch width) of all.
+            most_pictures: pictures to keep at least; one of 640x360 takes 4 MB in a Qwen3-VL of 2B in bfloat16, so 256
                 take 1 GB.
         """
         self._encode = model.model.get_image_features
         model.model.get_image_features = self
-        self._most_pictures = most_pictures
-        # by the identity of the picture; it is held, so that no other can take its identity
-        self._kept: OrderedDict[int, tuple[ProcessedImage, VisionFeatures]] = OrderedDict()
+        self._make_pixels = make_pixels
+        self.most_pictures = most_pictures
+        self._kept: OrderedDict[bytes, VisionFeatures] = OrderedDict()
         self._kind: Any = None
         """Class of the model's own output, which the cached features are put into."""
-        self._shown: Sequence[ProcessedImage] | None = None
+        self._shown: Sequence[JpegImage] | None = None
+
+    def __contains__(self, jpeg: bytes) -> bool:
+        return jpeg in self._kept
+
+    @property
+    def is_showing(self) -> bool:
+        """Whether the pixels that the model is given are not read, since it is known which pictures they are."""
+        return self._shown is not None
 
     @contextmanager
-    def showing(self, seen: Sequence[ProcessedImage]) -> Iterator[None]:
-        """A context in which the model's pictures are these, in this order."""
+    def showing(self, seen: Sequence[JpegImage]) -> Iterator[None]:
+        """A context in which the model's pictures are these, in this order; without a gradient only their grids are
+        read of what the model is given."""
         self._shown = seen
         try:
             yield
@@ -64,31 +75,30 @@ class VisionFeatureCache:
         """The features of all pictures in transformers' output class; with a gradient all are encoded anew.
 
         Args:
-            pixel_values: (patches, patch width), the patches of all pictures.
+            pixel_values: (patches, patch width), the patches of all pictures; not read inside `showing`.
             image_grid_thw: (pictures, 3), patches of each in time, height and width.
             named: further arguments of the model's own function.
         """
         if self._shown is None or torch.is_grad_enabled():
             return self._encode(pixel_values, image_grid_thw, **named)
-        first: dict[int, int] = {}  # identity -> the first place where it is shown
+        first: dict[bytes, int] = {}  # new picture -> the first place where it is shown
         for place, one in enumerate(self._shown):
-            if id(one) not in self._kept:
-                first.setdefault(id(one), place)
+            if one.jpeg not in self._kept:
+                first.setdefault(one.jpeg, place)
         if first:
-            patches = torch.split(pixel_values, image_grid_thw.prod(-1).tolist())
-            new = torch.cat([patches[place] for place in first.values()])
-            found = self._encode(new, image_grid_thw[list(first.values())], **named)
+            places = list(first.values())
+            pixels = self._make_pixels([self._shown[place] for place in places])
+            found = self._encode(pixels.to(image_grid_thw.device), image_grid_thw[places], **named)
             self._kind = type(found)
-            for place, encoded in zip(first.values(), _split_features(found), strict=True):
-                self._kept[id(self._shown[place])] = (self._shown[place], encoded)
-        together = _join_features(self._kind, [self._kept[id(one)][1] for one in self._shown])
+            self._kept |= zip(first, _split_features(found), strict=True)
+        together = _join_features(self._kind, [self._kept[one.jpeg] for one in self._shown])
         self._trim(self._shown)
         return together
 
-    def _trim(self, shown: Sequence[ProcessedImage]) -> None:
+    def _trim(self, shown: Sequence[JpegImage]) -> None:
         for one in shown:
-            self._kept.move_to_end(id(one))
-        while len(self._kept) > self._most_pictures:
+            self._kept.move_to_end(one.jpeg)
+        while len(self._kept) > self.most_pictures:
             self._kept.popitem(last=False)
 
 

@@ -2,7 +2,7 @@
 
 Videos are compared as in VideoKR (A.5): a 64-bit perceptual hash of a frame a second, aligned windows of 20 frames of
 which 70 % must be near. Near is here a distance of 10 bits: the 30 of the paper is what unlike pictures have by chance
-(32 on average), and would call most pairs of videos the same (`evals/RESULTS.md`).
+(32 on average), and would call any two videos the same (`rl/LOG.md`).
 """
 
 import re

@@ -217,14 +217,17 @@ def test_of_a_chain_it_is_asked_whether_the_evidence_carries_it(option: int) -> 
     chain = Answer("it ends", None, 0.8, rests_on, chain=(Link("a door opens", "", rests_on), Link("it ends", "so")))
     asked: list[Trajectory] = []
 
-    def play(trajectory: Trajectory, sight: ToolAccess) -> Turn:
-        if trajectory.question.task == "explain":
-            return LOOKS[0] if not trajectory.steps else Turn("", chain)
-        asked.append(trajectory)
-        return Turn("", Answer(trajectory.question.options[option], option))
+    class Carrying:
+        spec, setup = "carrying", None
+
+        def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
+            if trajectory.question.task == "explain":
+                return LOOKS[0] if not trajectory.steps else Turn("", chain)
+            asked.append(trajectory)
+            return Turn("", Answer(trajectory.question.options[option], option))
 
     start = replace(START, question=replace(START.question, options=(), task="explain"))
-    ended = run_graph(start, RunContext(play, Looker(), look_again=False))  # type: ignore[arg-type]
+    ended = run_graph(start, RunContext(Carrying(), Looker(), look_again=False))
     assert asked[0].question.options == (CARRIED, NOT_CARRIED)
     assert "1. a door opens\n2. it ends, so" in asked[0].question.text
     assert ended.verification is not None

@@ -8,6 +8,7 @@ import pytest
 from agent.cli.main import main
 from agent.loop.graph import RunContext, run_graph
 from agent.loop.replay import RecordedTools, find_differences, replay
+from agent.policies.scripted import ScriptedPolicy
 from agent.report.compare import compare, count_turns_alike
 from agent.trajectory import Answer, Calls, Evidence, Step, ToolCall, Trajectory, Turn, load, to_json
 from tests.agent.loop.test_graph import START, EvidenceReader, Looker, said
@@ -34,7 +35,7 @@ def with_an_error() -> Trajectory:
             seen = super().call(name, arguments)
             return Observation("past the end", is_error=True) if arguments["seconds"] == 99 else seen
 
-    return run_graph(START, RunContext(lambda played, _: turns[len(played.steps)], Short(), verify=False))  # type: ignore[arg-type]
+    return run_graph(START, RunContext(ScriptedPolicy(turns), Short(), verify=False))
 
 
 @pytest.mark.parametrize("recorded", [sent_back(), with_an_error()])

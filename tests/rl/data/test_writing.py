@@ -23,11 +23,11 @@ def write_bank(path: Path, *points: dict[str, str]) -> Path:
     return path
 
 
-@pytest.fixture
-def videos(tmp_path: Path) -> Path:
-    (tmp_path / "videos").mkdir()
-    write_drawn(tmp_path / "videos" / "drawn.mp4")
-    return tmp_path / "videos"
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("videos")
+    write_drawn(folder / "drawn.mp4")
+    return folder
 
 
 def test_every_skill_is_asked_for_and_those_that_need_knowledge_draw_a_point(tmp_path: Path, videos: Path) -> None:

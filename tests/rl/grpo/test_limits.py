@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
 
-from agent.policies.local.image_processing import ProcessedImage
+from agent.policies.local.image_processing import ImageSpan, ProcessedImage
 from rl.grpo.config import Training
 from rl.grpo.limits import check_room, check_targets, count_frame_tokens
 from tests.tiny_models import build
@@ -19,10 +18,12 @@ class Blocks:
 
     sizes: list[tuple[int, int]] = field(default_factory=list)
 
-    def look(self, picture: Image.Image) -> ProcessedImage:
-        self.sizes.append(picture.size)
-        width, height = picture.size
-        return ProcessedImage((7,) * (round(width / 32) * round(height / 32)), {})
+    def measure(self, width: int, height: int) -> ImageSpan:
+        self.sizes.append((width, height))
+        return ImageSpan((7,) * (round(width / 32) * round(height / 32)))
+
+    def look(self, picture: object) -> ProcessedImage:
+        raise AssertionError("a size is enough")
 
     def gather(self, rows: object) -> dict[str, torch.Tensor]:
         raise AssertionError("nothing is shown")

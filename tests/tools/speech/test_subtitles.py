@@ -149,7 +149,12 @@ ALL = ((0.0, math.inf),)
 def test_where_subtitles_are_not_all_that_is_said_is_known(
     subtitles: Subtitles, untold: tuple[tuple[float, float], ...]
 ) -> None:
-    assert subtitles.find_untold(600.0) == untold
+    assert subtitles.find_untold(0.0, 600.0) == untold
+
+
+def test_subtitles_before_the_window_tell_nothing_of_it() -> None:
+    assert says(*TALK[:30]).find_untold(300.0, 400.0) == ((300.0, math.inf),)
+    assert says(*TALK[:40]).find_untold(300.0, 400.0) == ()
 
 
 @pytest.mark.parametrize(("name", "is_whole"), [("film.en.forced.srt", False), ("film.en.srt", True)])

@@ -106,6 +106,14 @@ def test_that_none_is_found_is_no_proof_that_there_is_none() -> None:
     assert answered("Is there a dog?", Detecting(none), ("yes", "no")).option == 1
 
 
+def test_a_thing_of_a_low_score_is_not_claimed() -> None:
+    unsure = answered("Is there a dog?", Detecting(things(1, 1, score=0.5)))
+    assert unsure.cannot_tell
+    assert "What may be a dog at 3.5 s is doubtful (score 0.50)." in unsure.text
+    assert answered("How many dogs are there?", Detecting(things(1, 1, score=0.5))).cannot_tell
+    assert answered("Is there a dog?", Detecting(things(1, 1, score=0.5)), ("no", "yes")).option == 1
+
+
 def test_without_a_detector_it_goes_on_as_usual_and_says_what_would_help() -> None:
     tools = Detecting(None)
     answer = answered("Is there a dog?", tools)

@@ -16,9 +16,11 @@ from tools.observation_text import strip_invisible
 _LARGEST_SCHEMA = 20_000
 """Characters of a schema; beyond them a model would read little else."""
 _MOST_ARGUMENTS = 32
+"""Arguments of a tool; ours have six at most."""
 _MOST_VALUES = 100
 """Values of an enumeration, and items of a list, at most."""
 _LONGEST_DESCRIPTION = 1_000
+"""Characters of a description, after which it is cut."""
 _DEEPEST = 3
 """Lists within lists whose items are checked."""
 _TYPES: dict[str, Any] = {"string": str, "boolean": bool, "object": dict[str, Any]}
@@ -92,6 +94,6 @@ def _read_type(described: dict[str, Any], depth: int) -> Any:
         return Annotated[float, Field(allow_inf_nan=False, **limits)]
     if kind == "array":
         items = described.get("items")
-        inner = _read_type(items, depth + 1) if isinstance(items, dict) and depth < _DEEPEST else Any
+        inner: Any = _read_type(items, depth + 1) if isinstance(items, dict) and depth < _DEEPEST else Any
         return Annotated[list[inner], Field(max_length=_MOST_VALUES)]
     return _TYPES.get(kind, Any) if isinstance(kind, str) else Any

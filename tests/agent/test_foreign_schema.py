@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tools.foreign_schema import make_arguments_model
+from agent.sessions.foreign_schema import make_arguments_model
 from tools.observation import ToolError
 from tools.schema import ToolSpec, validate
 
