@@ -22,6 +22,7 @@ from evals.report.section import (
     NOT_MEASURED,
     DrawnInterval,
     Intervals,
+    Part,
     ReportTable,
     Section,
     format_points,
@@ -56,7 +57,7 @@ def make_board(runs: Sequence[StoredRun], number: int, digests: Mapping[int, str
     )
     rows = tuple(_row(run, ranks[run.number], entries[0], runs) for run in entries)
     header = ("entry", "rank", "prompt", "right", "behind the first", "blind", "above blind", *_COSTS)
-    parts = [
+    parts: list[Part] = [
         *([Intervals("Right answers, strict, in percent", 0.0, 1.0, drawn, "guessing")] if drawn else []),
         ReportTable((*header, "right per 1,000 tokens", "right per dollar"), rows, "Costs are means a question"),
         *([table] if (table := _control_table(entries, runs)) is not None else []),

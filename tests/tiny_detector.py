@@ -86,7 +86,7 @@ def _write_branch(graph: _Writer, stride: int) -> None:
 def _make_weights(is_seeing: bool) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Weights (1, 1, 3, 124) over normalised blue, green and red, and offsets (124,)."""
     weights = np.zeros((1, 1, 3, CLASSES + 4 * BINS), np.float32)
-    offsets = np.full(CLASSES + 4 * BINS, -8.0, np.float32)
+    offsets = np.full(CLASSES + 4 * BINS, -12.0, np.float32)
     if is_seeing:
         weights[0, 0, :, PERSON] = (-4.0, -4.0, 4.0)
         weights[0, 0, :, DOG] = (-4.0, 4.0, -4.0)

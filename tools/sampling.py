@@ -69,7 +69,9 @@ def spread_times(start_seconds: float, stop_seconds: float, count: int) -> tuple
     return tuple(start_seconds + part * (index + 0.5) for index in range(count))
 
 
-def snap_to_samples(times: Sequence[float], apart_seconds: float, fps: float) -> tuple[float, ...]:
+def snap_to_samples(
+    times: Sequence[float], apart_seconds: float, fps: float, first_seconds: float = 0.0
+) -> tuple[float, ...]:
     """The sample time of the index nearest to each time, where they lie no closer than samples do; else the times.
 
     As each is the middle of its part of a window, the nearest sample lies in the same part: none is taken twice.
@@ -78,11 +80,12 @@ def snap_to_samples(times: Sequence[float], apart_seconds: float, fps: float) ->
         times: what `spread_times` gave.
         apart_seconds: length of a part.
         fps: sampled frames a second of the index.
+        first_seconds: the first sample time.
     """
     if apart_seconds * fps < 1 - 1e-6:
         return tuple(times)
     # half a sample away on both sides, the earlier one: the later is the start of the next part
-    return tuple(math.ceil(time * fps - 0.5 - 1e-6) / fps for time in times)
+    return tuple(first_seconds + math.ceil((time - first_seconds) * fps - 0.5 - 1e-6) / fps for time in times)
 
 
 def thin_times(times: Iterable[float], apart_seconds: float) -> tuple[float, ...]:

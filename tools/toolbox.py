@@ -597,8 +597,9 @@ class Toolbox:
         width, height = fit_stored_size(self.video.info.width, self.video.info.height)
         if ref.box != FULL_FRAME or ref.width > width or ref.height > height:
             return False
-        sample_seconds = math.ceil(ref.seconds * self.index.fps - SAME_MOMENT_SECONDS) / self.index.fps
-        return is_same_moment(self._find_shown_time(sample_seconds), ref.seconds)
+        first, fps = self.video.info.start_seconds, self.index.fps
+        number = max(0, math.ceil((ref.seconds - first) * fps - SAME_MOMENT_SECONDS))
+        return is_same_moment(self._find_shown_time(first + number / fps), ref.seconds)
 
     def _remember_call(self, frames: Sequence[FrameRef]) -> None:
         """Notes which frames were shown together, so that they are decoded together once one of them is wanted."""
@@ -712,7 +713,7 @@ class Toolbox:
         stored_width, stored_height = fit_stored_size(self.video.info.width, self.video.info.height)
         if width > stored_width or height > stored_height:
             return times
-        return snap_to_samples(times, (stop - start) / count, self.index.fps)
+        return snap_to_samples(times, (stop - start) / count, self.index.fps, self.video.info.start_seconds)
 
     def _refs(self, times: Sequence[float], size: Size, box: Box = FULL_FRAME) -> tuple[FrameRef, ...]:
         shown = (self._make_ref(self._find_shown_time(t), size, box) for t in sorted(times))

@@ -45,10 +45,9 @@ def _row(run: StoredRun) -> tuple[str, ...]:
     return (
         run.label,
         str(sum(sum(one.claims) for one in claiming)),
-        *(
-            _share(claiming, lambda one, place=place: one.claims[place], lambda one: sum(one.claims))
-            for place in range(3)
-        ),
+        _share(claiming, lambda one: one.claims[0], lambda one: sum(one.claims)),
+        _share(claiming, lambda one: one.claims[1], lambda one: sum(one.claims)),
+        _share(claiming, lambda one: one.claims[2], lambda one: sum(one.claims)),
         _accuracy(founded),
         _accuracy(others),
         str(sum(one.times[0] for one in naming)),

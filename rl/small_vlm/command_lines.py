@@ -39,5 +39,15 @@ def make_look_parser(about: str | None) -> Parser:
     made.add_argument("config", type=Path, metavar="CONFIG.toml", help="as one in rl/configs/run3")
     made.add_argument("--until", choices=get_args(Stage), default="grpo", help="the last stage that is done")
     made.add_argument("--report", action="store_true", help="evaluate what has been trained so far")
+    made.add_argument("--pack", type=Path, metavar="FOLDER", help="write what has been trained so far as one model")
     made.add_argument("--limit", type=int, metavar="N", help="questions of each evaluation; all if left out")
+    return made
+
+
+def make_words_parser(about: str | None) -> Parser:
+    """The argument parser of `rl.small_vlm.look_words`, with the module's docstring as description."""
+    made = Parser("python -m rl.small_vlm.look_words", description=(about or "").partition("\n")[0])
+    made.add_argument("model", metavar="MODEL", help="folder of a model with a connector")
+    made.add_argument("--split", choices=get_args(Split), default="train", help="shapes that were trained or held out")
+    made.add_argument("--scenes", type=int, default=200, metavar="N", help="how many")
     return made

@@ -22,12 +22,13 @@ from agent.policies.local.loading import Loaded, load_model
 from agent.policies.local.picture_words import FIRST_ID, save_connector
 from agent.rendering.messages import Conversation, ImageBlock, Message, Text
 from agent.trajectory import Reply
+from evals.composed.recipe import Split
 from rl.finetune.rows import TrainingConversation, read_rows
 from rl.finetune.trainer import with_lora
 from rl.objective.logprobs import policy_loss
 from rl.objective.vision_logprobs import OF_EYES
 from rl.options.toml_config import TomlConfig
-from rl.small_vlm.look_scenes import ASKED, LookScene, draw_scene
+from rl.small_vlm.look_scenes import ASKED, draw_scene
 from rl.small_vlm.pretrain import share_of_rate
 from tools.observation import FULL_FRAME, FrameRef
 
@@ -60,11 +61,17 @@ class AlignSettings(TomlConfig):
 def align(model: Path, out: Path, settings: AlignSettings, say: Say = lambda _: None) -> Path:
     """Stage 1: trains the connector of a folder's model, with all else frozen; gives the new folder.
 
+    Args:
+        model: folder of the model.
+        out: folder to write.
+        settings: options of the stage.
+        say: prints a line of progress.
+
     Raises:
         MissingPartError: a package with weights is not installed.
     """
     loaded = load_model(str(model), 1)
-    lessons = [_caption_lesson(loaded, draw_scene(settings.seed, number)) for number in range(settings.scenes)]
+    lessons = [draw_lesson(loaded, settings.seed, number, "train") for number in range(settings.scenes)]
     rows = [lesson.row for lesson in lessons]
     say(f"{len(rows)} pictures are drawn and looked at")
     loaded.model.requires_grad_(False)
@@ -84,7 +91,16 @@ def align(model: Path, out: Path, settings: AlignSettings, say: Say = lambda _: 
 def instruct(
     model: Path, runs: Path, out: Path, adapter: Path, settings: AlignSettings, say: Say = lambda _: None
 ) -> None:
-    """Stage 2: trains the connector and an adapter on the answers of runs; writes them to two folders."""
+    """Stage 2: trains the connector and an adapter on the answers of runs; writes them to two folders.
+
+    Args:
+        model: folder of the aligned model.
+        runs: folder of the runs.
+        out: folder for the model with its trained connector.
+        adapter: folder for the adapter.
+        settings: options of the stage.
+        say: prints a line of progress.
+    """
     loaded = load_model(str(model), 640 * 360)
     rows = read_rows([runs], loaded.scribe, (), 4096, loaded.eyes, 640 * 360).rows
     say(f"{len(rows)} conversations, {max(len(row.ids) for row in rows)} tokens at most")
@@ -115,7 +131,7 @@ class WordLoss:
     def __init__(self, loaded: Loaded, lessons: Sequence[CaptionLesson]) -> None:
         """Collects the words of all captions, and the ids of their pictures."""
         self._embedding = loaded.model.get_input_embeddings()
-        known = sorted({word for lesson in lessons for word in lesson.words})
+        self.known = known = sorted({word for lesson in lessons for word in lesson.words})
         ids = torch.tensor([loaded.scribe.ids(" " + word)[0] for word in known])
         with torch.no_grad():
             self._words = functional.normalize(self._embedding(ids), dim=-1)
@@ -124,10 +140,13 @@ class WordLoss:
 
     def __call__(self, numbers: Sequence[int]) -> torch.Tensor:
         """The mean loss over pictures and words: whether each is said by the token nearest to it."""
-        picked = torch.tensor(numbers)
-        tokens = functional.normalize(self._embedding(self._ids[picked]), dim=-1)
-        nearest = (tokens @ self._words.T).amax(1)
-        return functional.binary_cross_entropy_with_logits(_SHARPNESS * (nearest - 0.5), self._wanted[picked])
+        nearest, wanted = self.find_nearest(numbers), self._wanted[torch.tensor(numbers)]
+        return functional.binary_cross_entropy_with_logits(_SHARPNESS * (nearest - 0.5), wanted)
+
+    def find_nearest(self, numbers: Sequence[int]) -> torch.Tensor:
+        """The cosine of each word with the token nearest to it, (pictures, words)."""
+        tokens = functional.normalize(self._embedding(self._ids[torch.tensor(numbers)]), dim=-1)
+        return (tokens @ self._words.T).amax(1)
 
 
 def _train(
@@ -179,7 +198,16 @@ def _mean_loss(model: Any, rows: Sequence[TrainingConversation], at_once: int) -
     return torch.tensor(total)
 
 
-def _caption_lesson(loaded: Loaded, scene: LookScene) -> CaptionLesson:
+def draw_lesson(loaded: Loaded, seed: int, number: int, split: Split) -> CaptionLesson:
+    """The scene of a number as a lesson; the model has looked at its picture.
+
+    Args:
+        loaded: the model.
+        seed: seed of the scenes.
+        number: number of the scene.
+        split: split of its shape and clips.
+    """
+    scene = draw_scene(seed, number, split)
     assert loaded.eyes is not None
     shown = Message("user", (ImageBlock(FrameRef(0.0, *scene.picture.size[::-1], FULL_FRAME)), Text("\n" + ASKED)))
     told = Message("assistant", reply=Reply(scene.told))

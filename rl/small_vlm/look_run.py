@@ -1,9 +1,8 @@
 """Run 3, a small model that learns where to look, from packaged weights to its report, on a CPU.
 
     python -m rl.small_vlm.look_run rl/configs/run3/fusion.toml
-    python -m rl.small_vlm.look_run rl/configs/run3/fusion.toml --until sft     without the training by reward
-    python -m rl.small_vlm.look_run rl/configs/run3/fusion.toml --report        evaluates what has been trained so far
-
+With `--until sft` the training by reward is left out, `--report` evaluates what has been trained so far, and `--pack
+FOLDER` writes it as one folder for `agent ask --policy transformers:FOLDER`.
 Stages that are done are not done again, and one that was stopped goes on, when the command is given again.
 """
 
@@ -49,6 +48,11 @@ LESSON = Control("The first look, and a zoom on a needle that is too small for i
 def main(plan: LookPlan, until: command_lines.Stage = "grpo", say: Say = lambda _: None) -> None:
     """Does the stages up to one that are not done yet.
 
+    Args:
+        plan: options of the run.
+        until: the last stage.
+        say: prints a line of progress.
+
     Raises:
         ValueError: the folder holds another training.
         MissingPartError: a package is not installed.
@@ -93,7 +97,15 @@ def _sets(plan: LookPlan) -> list[tuple[str, LookSet]]:
 def play_expert(
     videos: Path, out: Path, zoom_share: float, control: Control = AS_IT_IS, say: Say = lambda _: None
 ) -> Path:
-    """Keeps a run of the expert on each question of a set; gives the folder."""
+    """Keeps a run of the expert on each question of a set; gives the folder.
+
+    Args:
+        videos: folder of the set.
+        out: folder for the runs.
+        zoom_share: share of the runs that zoom.
+        control: what the expert is given of the video.
+        say: prints a line of progress.
+    """
     asked_of = open_clips(videos)
     expert = RandomZoomExpert(*_known(asked_of), zoom_share)
     out.mkdir(parents=True, exist_ok=True)
@@ -122,9 +134,7 @@ def report(plan: LookPlan, limit: int | None = None, say: Say = lambda _: None) 
     Returns:
         A table in Markdown, which is also written to the folder.
     """
-    found = [("sft", plan.before / "sft")]
-    if (checkpoint := last_checkpoint(plan.out / "grpo")) is not None:
-        found.append((f"grpo {checkpoint.name.removeprefix('checkpoint-')}", checkpoint))
+    found = [(adapter.name.replace("checkpoint-", "grpo "), adapter) for adapter in _list_adapters(plan)]
     rows = [
         (name, control or "none", evaluate(plan, adapter, control, limit, say))
         for name, adapter in found
@@ -138,10 +148,17 @@ def report(plan: LookPlan, limit: int | None = None, say: Say = lambda _: None) 
 def evaluate(
     plan: LookPlan, adapter: Path, control: str | None, limit: int | None = None, say: Say = lambda _: None
 ) -> list[ZoomCounts]:
-    """Counts of a model under a control, on held-out videos; what was run before is not run again."""
+    """Counts of a model under a control, on held-out videos; what was run before is not run again.
+
+    Args:
+        plan: options of the run.
+        adapter: folder of the adapter.
+        control: name of the control; None for the task as it is.
+        limit: number of questions; None asks all.
+        say: prints a line of progress.
+    """
     asked_of = open_clips(plan.videos_of("evaluate"))
-    name = "sft" if adapter == plan.before / "sft" else adapter.name
-    folder = plan.out / "evaluated" / f"{name}-{control or 'none'}-{limit or 'all'}"
+    folder = plan.out / "evaluated" / f"{adapter.name}-{control or 'none'}-{limit or 'all'}"
     config = evaluation.RunConfig(
         benchmark="clips",
         data=str(plan.videos_of("evaluate")),
@@ -159,8 +176,19 @@ def evaluate(
     return count_zooms(read_stored(folder), examples, subjects)
 
 
-def pack(plan: LookPlan, adapter: Path, out: Path) -> Path:
-    """Writes a folder for `agent ask --policy transformers:FOLDER`: tokenizer, connector and adapter, in one."""
+def _list_adapters(plan: LookPlan) -> list[Path]:
+    """The adapter of the cold start, and that of the last checkpoint of the training by reward if there is one."""
+    checkpoint = last_checkpoint(plan.out / "grpo")
+    return [plan.before / "sft", *([checkpoint] if checkpoint is not None else [])]
+
+
+def pack(plan: LookPlan, out: Path) -> Path:
+    """Writes a folder for `agent ask --policy transformers:FOLDER`: tokenizer, connector and the last adapter, in one.
+
+    Raises:
+        FileExistsError: there is such a folder.
+    """
+    adapter = _list_adapters(plan)[-1]
     shutil.copytree(plan.instructed, out, ignore=shutil.ignore_patterns("*.jsonl"))
     shutil.copytree(adapter, out / ADAPTER, ignore=lambda _, names: [n for n in names if not n.startswith("adapter_")])
     return out
@@ -169,7 +197,9 @@ def pack(plan: LookPlan, adapter: Path, out: Path) -> Path:
 def _command_line() -> None:
     given = command_lines.make_look_parser(__doc__).parse_args()
     plan = read_toml(given.config, LookPlan)
-    if given.report:
+    if given.pack is not None:
+        print(escape_controls(pack(plan, given.pack)))
+    elif given.report:
         print(escape_controls(report(plan, given.limit, tell)))
     else:
         main(plan, given.until, tell)

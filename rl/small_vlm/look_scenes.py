@@ -29,7 +29,13 @@ class LookScene:
 
 
 def draw_scene(seed: int, number: int, split: Split = "train") -> LookScene:
-    """The scene of a number, the same on every machine."""
+    """A scene, the same on every machine.
+
+    Args:
+        seed: seed of the scenes.
+        number: number of the scene.
+        split: split of its shape and clips.
+    """
     rng = random.Random(f"look-scene/{seed}/{number}")
     episode = compose_look(seed, number, split)
     [placement], [asked] = episode.plan.recipe.placements, episode.questions

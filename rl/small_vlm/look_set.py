@@ -51,7 +51,14 @@ class LookSet:
 
 
 def compose_look(seed: int, number: int, split: Split, *, is_lesson: bool = False) -> Episode:
-    """The video `number` of a seed, with its question, or those of a lesson."""
+    """A video with its question, or those of a lesson.
+
+    Args:
+        seed: seed of the set.
+        number: number of the video.
+        split: split of its shape and clips.
+        is_lesson: whether it is also asked where the needle is.
+    """
     rng = random.Random(f"look/{seed}/{split}/{number}")
     names = names_of(split, SHAPES, SHOTS, "shapes")
     clips = names_of(split, DRAWN.clips.names, SHOTS, "clips")
@@ -76,6 +83,11 @@ def compose_look(seed: int, number: int, split: Split, *, is_lesson: bool = Fals
 
 def write_look_set(folder: Path, options: LookSet, say: Callable[[str], None] = lambda _: None) -> Path:
     """Writes the videos of a set with their questions, once; gives back the folder.
+
+    Args:
+        folder: where they are written.
+        options: number, seed and split of the videos.
+        say: prints a line of progress.
 
     Raises:
         ValueError: the folder holds something else, or a set that was not finished.

@@ -54,7 +54,13 @@ def _shows(frame: FrameRef, subject: ControlSubject) -> bool:
 def count_zooms(
     runs: Sequence[Trajectory], examples: Mapping[str, Example], subjects: Mapping[str, ControlSubject]
 ) -> list[ZoomCounts]:
-    """Counts of runs by the size of the needle, small ones first, then of all."""
+    """Counts of runs by the size of the needle, small ones first, then of all.
+
+    Args:
+        runs: the trajectories.
+        examples: answers and needs by the id of the question.
+        subjects: evidence by the same.
+    """
     counts = []
     for size, needs in ((SMALL, {SMALL}), (LARGE, {LARGE}), ("all", {SMALL, LARGE})):
         some = [run for run in runs if needs & set(examples[run.question.id].needs)]

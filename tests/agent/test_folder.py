@@ -169,7 +169,8 @@ def test_the_first_video_with_an_answer_gives_it_and_claims_no_confidence() -> N
 
 
 def test_videos_that_time_left_out_are_named(folder: Path) -> None:
-    with Sleuth("lite", encoder=HashingEncoder()) as sleuth:
+    policy = ScriptedPolicy((Turn("", Answer("red")),))
+    with Sleuth(policy, encoder=HashingEncoder()) as sleuth:
         with pytest.raises(ValueError, match="none of the 4 videos"):
             sleuth.ask(folder, "What is red?", max_seconds=1e-6)
         sleuth.ask(folder, "What is red?")

@@ -10,6 +10,7 @@ from agent.policy import PolicyOptions
 from rl.options.toml_config import read_toml
 from rl.small_vlm.look_plan import LookPlan
 from rl.small_vlm.look_run import main, pack, report
+from rl.small_vlm.look_words import format_words, measure_words
 from tests.rl.look_models import RandomFeatures, tiny_look
 
 CONFIGS = Path(__file__).parents[2] / "rl/configs/run3"
@@ -63,6 +64,14 @@ def test_all_stages_in_tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     told.clear()
     main(plan, say=told.append)
     assert not told, "no stage is done twice"
-    both = pack(plan, tmp_path / "run/grpo/checkpoint-1", tmp_path / "packed")
-    policy = TransformersPolicy(str(both), PolicyOptions())
-    assert policy.setup.sees_pictures
+    both = pack(plan, tmp_path / "packed")
+    assert (both / "adapter/adapter_config.json").exists()
+    assert TransformersPolicy(str(both), PolicyOptions()).setup.sees_pictures
+
+
+def test_words_that_no_connector_was_taught_are_said_at_random(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture_words, "LiteFeatures", RandomFeatures)
+    found = measure_words(str(tiny_look(tmp_path)), "train", 12)
+    assert found["height"][1] == found["side"][1] > 0
+    assert all(0 <= right <= count for right, count in found.values())
+    assert "said right: colour " in format_words(found)

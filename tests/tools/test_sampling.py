@@ -71,6 +71,7 @@ def test_each_part_of_a_window_has_its_own_sample_nearest_to_its_middle(
 
 def test_of_two_samples_as_far_away_the_earlier_is_taken() -> None:
     assert snap_to_samples(spread_times(10.0, 13.0, 3), 1.0, 1.0) == (10.0, 11.0, 12.0)
+    assert snap_to_samples((1.75, 2.75), 1.0, 1.0, first_seconds=0.25) == (1.25, 2.25), "of a video that begins later"
 
 
 @given(st.lists(st.floats(0, 1000)).map(sorted), st.floats(0, 100))

@@ -36,8 +36,10 @@ _DEVIATION = np.array((57.375, 57.12, 58.395), np.float32)
 _STRIDES = (8, 16, 32)
 _BINS = 11
 """Values of the distribution over the distance of each side from a cell's middle, in strides."""
-LEAST_SCORE = 0.45
-"""Score from which a thing is taken to be there; picked on the development clips."""
+LEAST_SCORE = 0.25
+"""Score from which a box is kept: where a thing was a moment before, that is it again."""
+SURE_SCORE = 0.45
+"""Score from which a box alone is taken for a thing; picked on the development clips."""
 _MOST_OVERLAP = 0.6
 """Intersection over union from which two boxes of a class are one thing."""
 

@@ -21,7 +21,7 @@ from tools.cache import keep, load_kept, make_video_folder
 from tools.deadline import acquire_in_time, is_time_up
 from tools.video.source import VideoSource
 from tools.video.video import SAME_MOMENT_SECONDS
-from tools.vision.detector import NAME, Detection
+from tools.vision.detector import NAME, SURE_SCORE, Detection
 from tools.vision.tracks import Track, follow
 
 _STEP_SECONDS = 0.25
@@ -144,13 +144,13 @@ class Things:
 
     def _keep(self, path: Path) -> None:
         pictures = [asdict(self._seen[seconds]) for seconds in sorted(self._seen)]
-        keep(path, {"version": 1, "pictures": pictures})
+        keep(path, {"version": 2, "pictures": pictures})
 
 
 def _select_tracks(pictures: list[tuple[float, list[Detection]]], step: float) -> list[Track]:
     """The tracks; where nothing can be followed, each picture's things by themselves."""
     if step > FOLLOWED_SECONDS:
-        return [Track([seconds], [one]) for seconds, found in pictures for one in found]
+        return [Track([seconds], [one]) for seconds, found in pictures for one in found if one.score >= SURE_SCORE]
     tracks = follow(pictures)
     return [track for track in tracks if len(track.seconds) >= min(_LEAST_SEEN, len(pictures))]
 
@@ -158,7 +158,7 @@ def _select_tracks(pictures: list[tuple[float, list[Detection]]], step: float) -
 class _StoredThings(TypedDict):
     """Pictures of one video on disk."""
 
-    version: Literal[1]
+    version: Literal[2]
     pictures: tuple[SeenPicture, ...]
 
 

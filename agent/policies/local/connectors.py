@@ -26,7 +26,11 @@ FEATURES = CHANNELS + 5
 """Width of a token before the connector: its features, then left, top, right and bottom, 0..1, and for a region by how
 much its colour differs from what is around it, 0..1."""
 _SIDE = 4
+"""Tokens a side of what the linear projector takes: as many in all as the fusion core gives."""
 _HEADS = 4
+"""Heads of the attention, which divide its width."""
+_SPREAD = 4.0
+"""Factor on the numbers of a place, which then spread about as widely as normalised features."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +53,14 @@ class FusionCore(nn.Module):
             out: width of the language model.
         """
         super().__init__()
-        self.enter = nn.Sequential(nn.Linear(FEATURES, shape.width), nn.LayerNorm(shape.width))
-        self.places = nn.Parameter(torch.randn(GRID**2, shape.width) * 0.5)
+        # by two ways in: among 1280 features the five numbers of the place would not be heard
+        self.see = nn.Sequential(nn.LayerNorm(CHANNELS), nn.Linear(CHANNELS, shape.width))
+        self.place = nn.Sequential(
+            nn.Linear(FEATURES - CHANNELS, shape.width), nn.GELU(), nn.Linear(shape.width, shape.width)
+        )
+        self.enter = nn.LayerNorm(shape.width)
         self.queries = nn.Parameter(torch.randn(TOKENS, shape.width) * 0.5)
-        self.layers = nn.ModuleList(_Layer(shape.width) for _ in range(shape.layers))
+        self.layers = nn.ModuleList(_FusionLayer(shape.width) for _ in range(shape.layers))
         self.leave = nn.Sequential(nn.LayerNorm(shape.width), nn.Linear(shape.width, out), nn.LayerNorm(out))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
@@ -61,17 +69,17 @@ class FusionCore(nn.Module):
         Args:
             features: first the cells of the grid, then the regions; a place without a region is all zeros.
         """
-        seen = self.enter(features)
-        places = functional.pad(self.places, (0, 0, 0, features.shape[1] - GRID**2))
+        places = _SPREAD * (features[..., CHANNELS:] - 0.5)
+        seen = self.enter(self.see(features[..., :CHANNELS]) + self.place(places))
         is_there = features.abs().amax(-1) > 0
         queries = self.queries.expand(len(features), -1, -1)
         for layer in self.layers:
-            queries = layer(queries, seen + places, is_there)
+            queries = layer(queries, seen, is_there)
         left: torch.Tensor = self.leave(queries)
         return left
 
 
-class _Layer(nn.Module):
+class _FusionLayer(nn.Module):
     """Cross-attention, self-attention and a feed-forward network, each behind a normalisation."""
 
     def __init__(self, width: int) -> None:

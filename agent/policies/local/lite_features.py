@@ -23,6 +23,7 @@ _RAW_SIDE = 112
 _LEVELS = 4
 """Levels of each colour channel: patches of one colour are connected pixels of one level in each."""
 _FULL_CONTRAST = 128.0
+"""Contrast, in CIELAB's units, that counts as 1: that of pure red on grey is about 100."""
 _SMALLEST, _LARGEST = 4, 0.3
 """Pixels of the smallest region, and share of the picture of the largest."""
 

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig
+from transformers import AutoModelForCausalLM, LlamaConfig
 
 from agent.policies.local.connectors import TOKENS, ConnectorShape, make_connector
 from agent.policies.local.image_processing import ImageSpan, ProcessedImage
@@ -86,7 +86,7 @@ class PictureWords:
         self._features, self._album = features, album
 
     def measure(self, width: int, height: int) -> ImageSpan:
-        """As many ids as any picture has, of no picture."""
+        """The number of ids that every picture has, as ids of none."""
         return ImageSpan((FIRST_ID,) * TOKENS)
 
     def look(self, picture: Image.Image) -> ProcessedImage:
@@ -132,7 +132,13 @@ class PictureEmbedding(nn.Embedding):
 
 
 def add_connector(model: Any, shape: ConnectorShape, album: Album) -> nn.Module:
-    """Puts a connector with random weights in front of a causal language model; gives it back."""
+    """Puts a connector with random weights in front of a causal language model; gives it back.
+
+    Args:
+        model: the language model.
+        shape: dimensions of the connector.
+        album: where it finds the features of pictures.
+    """
     words = model.get_input_embeddings()
     scale = float(words.weight.detach().float().square().mean().sqrt())
     connector = make_connector(shape, words.embedding_dim, scale).to(words.weight.device, words.weight.dtype)
@@ -142,6 +148,11 @@ def add_connector(model: Any, shape: ConnectorShape, album: Album) -> nn.Module:
 
 def load_picture_words(folder: str, config: PictureWordsConfig, dtype: torch.dtype) -> tuple[Any, PictureWords]:
     """The model of a folder and its image processor, without the adapter that may lie in it.
+
+    Args:
+        folder: the folder.
+        config: its configuration.
+        dtype: the weights' type.
 
     Raises:
         MissingPartError: the package of SmolLM2 is not installed.
@@ -165,9 +176,11 @@ def load_language_model(where: str, dtype: torch.dtype, layers: int | None = Non
     from agent.policies.local.smollm2 import unpack
 
     place = unpack() if where == "smollm2" else where
-    config = AutoConfig.from_pretrained(place, trust_remote_code=False)
-    config.num_hidden_layers = layers or config.num_hidden_layers
-    return AutoModelForCausalLM.from_pretrained(place, config=config, dtype=dtype, trust_remote_code=False)
+    model: Any = AutoModelForCausalLM.from_pretrained(place, dtype=dtype, trust_remote_code=False)
+    if layers is not None:
+        del model.model.layers[layers:]
+        model.config.num_hidden_layers = layers
+    return model
 
 
 def save_connector(model: Any, folder: Path) -> None:

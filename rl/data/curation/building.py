@@ -3,7 +3,7 @@
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -153,7 +153,7 @@ class _Steps:
     """The steps of a building with the policies that they ask."""
 
     def __init__(
-        self, config: BuildConfig, candidates: ExampleSet, examples: dict[str, Example], scratch: Path, say: Say
+        self, config: BuildConfig, candidates: ExampleSet, examples: Mapping[str, Example], scratch: Path, say: Say
     ) -> None:
         self._config, self._candidates, self._examples = config, candidates, examples
         self._scratch, self._say = scratch, say
@@ -244,7 +244,7 @@ def _write_row(example: Example, videos: Path) -> str:
     return json.dumps(row, ensure_ascii=False)
 
 
-def _list_fates(examples: dict[str, Example], building: Building) -> list[dict[str, object]]:
+def _list_fates(examples: Mapping[str, Example], building: Building) -> list[dict[str, object]]:
     gone = {name: (step, why) for step, reasons in building.dropped.items() for name, why in reasons.items()}
     found: list[dict[str, object]] = []
     for name in dict.fromkeys((*examples, *gone)):

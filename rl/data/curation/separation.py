@@ -131,11 +131,11 @@ def compare_groups(
     drawn = drawn[drawn[:, 3] > 0]
     low, high = np.percentile(drawn[:, 2] / drawn[:, 3] - drawn[:, 0] / drawn[:, 1], _LEVELS)
     chosen = kept > 0
-    groups = [
+    everything, those = (
         Separation(int(group.sum()), float(right[0][group].mean()), float(right[1][group].mean()))
         for group in (np.ones_like(chosen), chosen)
-    ]
-    return SeparationGain(*groups, float(low), float(high))
+    )
+    return SeparationGain(everything, those, float(low), float(high))
 
 
 def render_gain(found: SeparationGain, policy: str) -> str:

@@ -79,6 +79,9 @@ def test_one_thing_that_moves_is_one_track_and_two_that_cross_no_frame_are_two()
     assert [len(track.seconds) for track in follow(walk)] == [8]
     back = [*walk, (4.0, [at(0.35)])]  # two seconds later: it may be another
     assert len(follow(back)) == 2
+    faint = Detection("person", 0.3, (0.1, 0.1, 0.3, 0.5))
+    assert [len(track.seconds) for track in follow([*walk[:2], (0.5, [faint]), *walk[3:]])] == [8]
+    assert follow([(0.0, [faint]), (0.25, [faint])]) == []
     apart = [(0.0, [at(0.0), at(0.6)]), (0.25, [at(0.61), at(0.01)])]
     assert [track.detections[-1].box[0] for track in follow(apart)] == [0.01, 0.61]
 

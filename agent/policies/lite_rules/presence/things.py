@@ -18,7 +18,7 @@ from tools.observation_text import AT_ONCE, IN_ALL
 _MOST_EVIDENCE = 8
 """Things that an answer has as evidence."""
 _SURE_SCORE = 0.6
-"""Score that the surest thing has at least: on development clips a rocket was a person, and a mat a car, below it."""
+"""Score that the surest thing has at least: below it, on development clips, a rocket was a person and a tree a cow."""
 _THERE, _GUESSED = 0.85, 0.55
 """Confidence that there is such a thing, and in an option that is chosen without that being known."""
 _FEW, _SOME, _MANY = 0.6, 0.4, 0.25
