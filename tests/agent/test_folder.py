@@ -12,7 +12,7 @@ from agent.cli.main import main
 from agent.doors.video_graph import build_video_graph
 from agent.exit_codes import EXIT_BAD_INPUT, EXIT_NO_ANSWER
 from agent.loop.transition import step
-from agent.policies.lite_rules.comparing import answer_from_first
+from agent.policies.lite_rules.comparing import answer_from_first, ask_of_each
 from agent.policies.scripted import ScriptedPolicy
 from agent.policy import PolicyOptions
 from agent.rendering.messages import render
@@ -31,6 +31,7 @@ from agent.trajectory import (
     VideoFacts,
     from_json,
     load,
+    restrict_to_video,
     to_json,
 )
 from tests.drawn import write_colours
@@ -158,6 +159,12 @@ class ToolboxOfNone:
 def test_a_model_is_told_that_there_are_other_videos() -> None:
     words = str(render(about_folder(9), (), "text", PolicyOptions()))
     assert "Only 2 of the 9 videos in videos were looked into" in words
+
+
+def test_of_each_video_by_itself_it_is_no_gap_that_others_were_not_looked_into() -> None:
+    whole = about_folder(9, 'Which video shows the sign "OPEN"?')
+    assert whole.gaps
+    assert replace(restrict_to_video(whole, 1), question=ask_of_each(whole.question)).gaps == ()
 
 
 def test_the_first_video_with_an_answer_gives_it_and_claims_no_confidence() -> None:

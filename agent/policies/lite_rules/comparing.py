@@ -52,9 +52,9 @@ def asks_which(question: Question) -> bool:
 
 
 def ask_of_each(question: Question) -> Question:
-    """The question as it is asked of each video by itself: without its options, and without "which of the videos"."""
+    """The question as it is asked of each video by itself: without options, folder, and "which of the videos"."""
     text = _WHICH.sub("", question.text.strip()) if asks_which(question) else ""
-    return replace(question, text=text if text.strip(" ?") else question.text, options=(), other_videos=())
+    return replace(question, text=text if text.strip(" ?") else question.text, options=(), other_videos=(), folder=None)
 
 
 def number_call(want: Wanted, video: int) -> Wanted:
