@@ -3,11 +3,11 @@
     python -m rl.cost CONFIG.toml [--again]
 
 trains as `python -m rl.train` would, in a folder that is thrown away, with a model of the Qwen-VL shape that samples in
-this process, and prints two tables in Markdown. A picture goes through four hands. It is *served*, by the store of
-frames, as JPEG; *prepared*, into the patches that its model takes; *encoded*, by the vision tower; and *learned from*,
-encoded once more where a loss or its log-probabilities are computed. A conversation shows all its pictures in each turn
-and the runs of a group show the same ones, so the first three may be far more than the unique pictures of a group, or
-as many. With `--again` the tower encodes what it is shown each time, as it would without
+this process, and prints two tables in Markdown. A picture goes through four hands. It is *served*, to the policy, as
+JPEG, which a run fetches once and keeps; *prepared*, into the patches that its model takes; *encoded*, by the vision
+tower; and *learned from*, encoded once more where a loss or its log-probabilities are computed. A conversation shows
+all its pictures in each turn and the runs of a group show the same ones, so the first three may be far more than the
+unique pictures of a group, or as many. With `--again` the tower encodes what it is shown each time, as it would without
 `agent.policies.local.vision_cache`.
 """
 

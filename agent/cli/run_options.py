@@ -74,7 +74,11 @@ def add_asking_options(command: argparse.ArgumentParser) -> None:
         help="what a model is given of the video",
     )
     command.add_argument(
-        "--strategy", choices=STRATEGIES, default="direct", help="how a model goes about it; all but direct cost more"
+        "--strategy",
+        choices=STRATEGIES,
+        default="direct",
+        help="how a model goes about it; all but direct cost more: reflect checks its answer, uncertain looks only "
+        "where its first answers differ, program writes small programs over the tools",
     )
     command.add_argument("--samples", type=int, default=1, metavar="N", help="ask N times; the majority answers")
     command.add_argument(

@@ -152,8 +152,8 @@ def measure_memory(model: str, rows: int, frames: int, computed: int) -> float:
     before = int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1]) * resource.getpagesize() // 1024
     step = [measure_jpeg(eyes, _draw_jpeg(texture, number)) for number in range(rows * frames)]
     told = pixels.refer(step)
-    grids = told["image_grid_thw"].split(frames)
-    parts = told["pixel_values"].split([int(grid.prod(-1).sum()) for grid in grids])
+    grids = torch.split(told["image_grid_thw"], frames)
+    parts = torch.split(told["pixel_values"], [int(grid.prod(-1).sum()) for grid in grids])
     for part, grid in list(zip(parts, grids, strict=True))[:computed]:
         assert reader(pixel_values=part, image_grid_thw=grid) == 0
     return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024

@@ -109,7 +109,12 @@ class SoundListener:
         hearing.hear(self.listen, start, stop, on_progress, is_whole=True)
         heard = [_read_line(line) for span in hearing.spans for line in span.lines]
         joined = join_events(heard, video.info.duration_seconds)
-        inside = (event for event in joined if event.start_seconds < stop and event.stop_seconds > start)
+        first = video.info.start_seconds
+        inside = (
+            replace(event, start_seconds=max(event.start_seconds, first))
+            for event in joined
+            if event.start_seconds < stop and event.stop_seconds > max(start, first)
+        )
         return SoundEvents(tuple(inside), hearing.gaps(start, stop), hearing.unheard(start, stop))
 
     def listen(self, sound: NDArray[np.float32], start_seconds: float) -> Iterator[SpeechLine]:

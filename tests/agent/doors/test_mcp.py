@@ -35,6 +35,7 @@ from agent.trajectory import Answer, Calls, Evidence, ToolCall, Trajectory, Turn
 from tests.agent.test_sleuth import WaitingPolicy
 from tests.clips import counter, write_clip
 from tools.observation import FrameRef
+from tools.sampling import format_seconds
 
 LOOK = Turn("a look", Calls((ToolCall("t1c1", "select_frames", {"start": 0.0, "stop": 1.0, "count": 2}),)))
 SEEN = Evidence(0.0, 1.0, ("t1c1",), (FrameRef(0.0, 96, 128),))
@@ -248,7 +249,7 @@ def test_a_host_that_thinks_for_itself_gets_pictures_with_their_times(
     result = called(folder, tool, video=str(folder / "clip.mp4"), **arguments)
     assert len(pictures(result)) == len(data(result)["frames"]) == count
     for frame in data(result)["frames"]:
-        assert f"frame at {frame['seconds']:.2f} s: {frame['link']}" in words(result)
+        assert f"frame at {format_seconds(frame['seconds'])} s: {frame['link']}" in words(result)
 
 
 def test_a_link_gives_the_very_frame(folder: Path) -> None:

@@ -98,7 +98,7 @@ def test_a_strategy_sends_an_answer_back_in_a_host_s_graph_too(clip: str) -> Non
 
 def test_a_host_s_graph_has_room_for_the_turns_of_a_film(sleuth: Sleuth) -> None:
     for effort, turns in (("medium", 15), ("high", 30)):
-        config = build_video_graph(sleuth, effort=effort).config  # type: ignore[typeddict-item]
+        config = build_video_graph(sleuth, effort=effort).config  # type: ignore[arg-type]
         assert config is not None
         assert config["recursion_limit"] > 2 * turns + 4
 

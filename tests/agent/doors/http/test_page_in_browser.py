@@ -273,7 +273,7 @@ def test_a_lost_connection_is_said_and_taken_up(tab: Tab, stuck: RunningServer) 
         tab.open(relay.url, 768)
         name_video(tab, "clip.mp4")
         put(tab, "How many?")
-        tab.wait("document.getElementById('stage').hidden === false")
+        tab.wait("document.querySelector('#turns-so-far .frame')")  # no event is left to come
         relay.cut()
         tab.wait(f"{STATE}.startsWith('The connection is lost')")
         relay.is_cut = False
