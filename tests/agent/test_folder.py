@@ -12,7 +12,7 @@ from agent.cli.main import main
 from agent.doors.video_graph import build_video_graph
 from agent.exit_codes import EXIT_BAD_INPUT, EXIT_NO_ANSWER
 from agent.loop.transition import step
-from agent.policies.lite_rules.comparing import answer_from_first, ask_of_each
+from agent.policies.lite_rules.comparing import answer_from_first, answer_which, ask_of_each
 from agent.policies.scripted import ScriptedPolicy
 from agent.policy import PolicyOptions
 from agent.rendering.messages import render
@@ -165,6 +165,14 @@ def test_of_each_video_by_itself_it_is_no_gap_that_others_were_not_looked_into()
     whole = about_folder(9, 'Which video shows the sign "OPEN"?')
     assert whole.gaps
     assert replace(restrict_to_video(whole, 1), question=ask_of_each(whole.question)).gaps == ()
+
+
+def test_a_video_that_has_it_is_named_whatever_the_others_of_a_folder_hold() -> None:
+    question = about_folder(9, 'Which video shows the sign "OPEN"?').question
+    answers = [Answer("?", cannot_tell=True), Answer("OPEN", None, 0.8, (Evidence(1.0, 2.0, quote="OPEN"),))]
+    found = answer_which(question, answers)
+    assert (found.text, found.confidence, found.evidence[0].video) == ("video 2, b.mp4", 0.8, 2)
+    assert answer_which(replace(question, folder=None), answers).cannot_tell
 
 
 def test_the_first_video_with_an_answer_gives_it_and_claims_no_confidence() -> None:

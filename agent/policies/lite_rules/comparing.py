@@ -105,6 +105,9 @@ def answer_which(question: Question, answers: list[Answer]) -> Answer:
     unknown = [answer for answer in answers if answer.cannot_tell]
     names = " and ".join(_name_video(question, video) for video in having)
     evidence = _number_evidence(answers)
+    if having and question.folder is not None and not question.options:
+        # that one has it is enough: of the rest of the folder nothing is claimed either
+        return Answer(names, None, max(answers[video - 1].confidence or 0.0 for video in having), evidence)
     if unknown:
         known = f" {names[:1].upper()}{names[1:]}, {'has' if len(having) == 1 else 'have'} it." if having else ""
         return Answer(unknown[0].text + known, evidence=evidence, cannot_tell=True)
