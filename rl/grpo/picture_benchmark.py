@@ -37,6 +37,7 @@ from rl.grpo.config import Training
 from rl.grpo.rollout import RolloutRunner
 from rl.sampling.engine import Sampled
 from rl.sampling.vllm_sampler import EngineSampler
+from tools.plain_data import loads_json
 
 VIDEOS, QUESTIONS = 4, 2
 """Videos, and questions about each."""
@@ -197,7 +198,7 @@ def run_in(checkout: Path, *arguments: object) -> PictureCost:
     told = [sys.executable, "-P", __file__, "--measure", *map(str, arguments)]
     environment = os.environ | {"PYTHONPATH": str(checkout), "OMP_NUM_THREADS": "1"}
     ended = subprocess.run(told, env=environment, cwd=checkout, stdout=subprocess.PIPE, check=True)
-    return PictureCost(**json.loads(ended.stdout.splitlines()[-1]))
+    return PictureCost(**loads_json(ended.stdout.splitlines()[-1]))
 
 
 def measure(given: argparse.Namespace, folder: Path) -> list[SpeedRow]:

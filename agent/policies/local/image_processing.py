@@ -32,7 +32,7 @@ class ImageSpan(NamedTuple):
     ids: tuple[int, ...]
     """Ids of its placeholders."""
     grid: tuple[int, ...] = ()
-    """Its patches in time, rows and columns, for models of the Qwen-VL shape; else empty."""
+    """Patches of the picture in time, rows and columns, for models of the Qwen-VL shape; else empty."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class JpegImage:
     jpeg: bytes
     span: tuple[int, ...]
     grid: tuple[int, ...] = ()
-    """As in `ImageSpan`."""
+    """Patches of the picture, as in `ImageSpan`."""
 
 
 @dataclass(frozen=True)
