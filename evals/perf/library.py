@@ -273,4 +273,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    end_process("library", main)
+    end_process("evals.perf.library", main)

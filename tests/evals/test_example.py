@@ -68,7 +68,10 @@ def test_an_empty_file_is_refused(tmp_path: Path) -> None:
 
 def test_what_a_policy_is_given_has_no_field_for_the_answer() -> None:
     assert {field.name for field in fields(Question)} == set(
-        "video text options id task until_seconds audio_track picture_stream other_videos is_verbatim".split()
+        (
+            "video text options id task from_seconds until_seconds audio_track picture_stream other_videos folder fps "
+            "is_verbatim"
+        ).split()
     )
     example = Example(Question("v", "q", ("SECRET", "b")), "SECRET")
     assert example.question == Question("v", "q", ("SECRET", "b"))
