@@ -70,7 +70,7 @@ def test_the_python_examples_run_one_after_the_other(at_the_root: None, capsys: 
     assert "A (slightly overweight) bunny 0." in out
     assert "run_started\nturn_taken\ntool_called" in out.replace("video_prepared\n", "")  # comes when it comes
     assert "640x360 pixels" in out
-    assert out.count("30.0 s") == 2
+    assert out.count("30.0 s (0:30)") == 2
     assert "30.0 s (0:30)\nconfidence 95 %\n  00:00.0-00:30.0 video" in out
 
 

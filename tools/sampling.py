@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from tools.limits import MAX_SECONDS
 from tools.observation import FULL_FRAME, Box
 
+_LONGEST_GAP = 1.25
+"""Gap between two looks at samples at most, in gaps between the looks that were asked for: what is shorter is missed."""
+
 
 def grid(side: int) -> tuple[Box, ...]:
     """The side x side equal parts of a picture, row by row."""
@@ -72,9 +75,10 @@ def spread_times(start_seconds: float, stop_seconds: float, count: int) -> tuple
 def snap_to_samples(
     times: Sequence[float], apart_seconds: float, fps: float, first_seconds: float = 0.0
 ) -> tuple[float, ...]:
-    """The sample time of the index nearest to each time, where they lie no closer than samples do; else the times.
+    """The sample time of the index nearest to each time, where no gap gets much longer by it; else the times.
 
-    As each is the middle of its part of a window, the nearest sample lies in the same part: none is taken twice.
+    Times that lie closer than samples do stay, too. As each is the middle of its part of a window, the nearest sample
+    lies in the same part: none is taken twice.
 
     Args:
         times: what `spread_times` gave.
@@ -82,7 +86,8 @@ def snap_to_samples(
         fps: sampled frames a second of the index.
         first_seconds: the first sample time.
     """
-    if apart_seconds * fps < 1 - 1e-6:
+    samples = apart_seconds * fps
+    if samples < 1 - 1e-6 or math.ceil(samples - 1e-6) > _LONGEST_GAP * samples:
         return tuple(times)
     # half a sample away on both sides, the earlier one: the later is the start of the next part
     return tuple(first_seconds + math.ceil((time - first_seconds) * fps - 0.5 - 1e-6) / fps for time in times)

@@ -8,8 +8,6 @@ comparisons, arrows, lists, and captions such as `[music]` as they are. Where a 
 
 import re
 
-from tools.observation_text import quote_untrusted
-
 _OPENS = re.compile(
     r"""
     [<＜﹤] (?! [-=]{1,3} [>＞﹥] ) (?: (?=[^\s\d<=>-]) | (?=0x) | (?=[^\s<>]{1,64}[>＞﹥]) )  # <|im_end|> <s> <2mass>
@@ -28,6 +26,8 @@ _OPENS = re.compile(
 
 def quote_said(text: str) -> str:
     """What a model said, between « and », for a message of ours: it may hold words of the video."""
+    from tools.observation_text import quote_untrusted  # brings numpy, which readers of answers do without
+
     return escape_markup(quote_untrusted(text))
 
 

@@ -9,13 +9,20 @@ frames, held as JPEGs and made into the pixels of one row after the other, for t
 or hub id of the Qwen-VL shape, of which this code loads no weights.
 """
 
+import sys
+
+from agent.ending import check_arguments_first, end_process
+from rl import command_lines
+
+if __name__ == "__main__" and sys.argv[1:2] != ["--measure"]:  # before torch is imported
+    check_arguments_first("rl.grpo.picture_benchmark", command_lines.make_picture_parser(__doc__))
+
 import argparse
 import json
 import os
 import random
 import resource
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -28,7 +35,6 @@ import numpy as np
 import simplejpeg  # type: ignore[import-untyped]
 import torch
 
-from agent.ending import Parser, end_process
 from agent.policies.transformers import Prompt
 from evals.perf.speed import SpeedRow
 from evals.perf.speed_clips import ClipSpec
@@ -229,14 +235,7 @@ def measure(given: argparse.Namespace, folder: Path) -> list[SpeedRow]:
 
 def main(arguments: Sequence[str] | None = None) -> list[SpeedRow]:
     """Measures and prints the table; gives its rows."""
-    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", required=True, help="folder or hub id of a model of the Qwen-VL shape")
-    parser.add_argument("--against", type=Path, help="another checkout, whose code is measured in turn with this one")
-    parser.add_argument("--at-once", default="16,128", help="rollouts at once, with commas between")
-    parser.add_argument("--sizes", default=",".join(SIZES), help="sizes of the videos, with commas between")
-    parser.add_argument("--folder", type=Path, help="keeps the videos for another time")
-    parser.add_argument("--quick", action="store_true", help="a small step: shows that it runs, measures nothing")
-    given = parser.parse_args(arguments)
+    given = command_lines.make_picture_parser(__doc__).parse_args(arguments)
     with tempfile.TemporaryDirectory() as scratch:
         rows = measure(given, (given.folder or Path(scratch)).resolve())
     print("| what | case | measured | limit | met |\n|---|---|---|---|---|")

@@ -130,7 +130,7 @@ def test_a_question_is_played_to_its_answer_with_native_tools(toolbox: Toolbox) 
     assert ended.answer.text == "blue"
     assert [call.name for call in ended.calls][-1] == "zoom"
     names = {tool["function"]["name"] for tool in server.requests[0].body["tools"]}
-    assert {"zoom", "read_text", "search_frames"} <= names
+    assert {"zoom", "read_text", "search"} <= names
     assert ended.setup is not None
     assert ended.setup.form == "native"
 

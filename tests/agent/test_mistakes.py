@@ -37,7 +37,7 @@ def beside_the_clip(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (["index", "www.example.org/film.mp4"], "www.example.org/film.mp4 is an address"),
         (["ask", "file:///films/film.mp4", "q?"], "give the path itself, /films/film.mp4"),
         # folders
-        (["ask", ".", "q?"], "give one of the videos in it, clip.mp4"),
+        (["predict", ".", "--at", "1"], "give one of the videos in it, clip.mp4"),
         # order and quotes
         (["ask", "What is this?", "clip.mp4"], "the video comes first: agent ask clip.mp4 'What is this?'"),
         (["explain", "Why?", "clip.mp4"], "the video comes first: agent ask clip.mp4 'Why?'"),
@@ -70,7 +70,7 @@ def beside_the_clip(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         # files and times
         (["ask", "clip.mp4", "q?", "--subtitles", "none.srt"], "none.srt does not exist"),
         (["predict", "clip.mp4", "--at", "1:2x"], "need seconds, as 80 or 1:20, got '1:2x'"),
-        (["predict", "clip.mp4", "--at", "1:20", "--encoder", "hashing"], "--at 80 is past the end of the video"),
+        (["predict", "clip.mp4", "--at", "1:20", "--encoder", "hashing"], "80 s is past the end of the video"),
     ],
 )
 def test_a_slip_is_told_in_one_sentence_with_what_was_meant(

@@ -91,6 +91,7 @@ def test_what_a_tool_said_is_not_learned(tiny: Path, run: Path) -> None:
     assert "<tool_response>" not in text
 
 
+@pytest.mark.heavy
 def test_the_loss_falls(tiny: Path, run: Path, tmp_path: Path) -> None:
     steps = main(config(tiny, tmp_path, run, epochs=20, learning_rate=0.02, rows_a_step=4))
     assert steps[-1].loss < 0.6 * steps[0].loss

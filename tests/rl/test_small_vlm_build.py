@@ -53,6 +53,7 @@ def test_words_alone_give_the_very_logits_of_the_llama(llama: Path, tmp_path: Pa
     assert torch.equal(found[:, : expected.shape[1]], expected)
 
 
+@pytest.mark.heavy
 @needs_smollm2
 def test_words_alone_give_the_very_logits_of_smollm2(tmp_path: Path) -> None:
     source = smollm2.unpack()

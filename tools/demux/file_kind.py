@@ -62,6 +62,11 @@ def is_web_address(given: str) -> bool:
     return match is not None and (match[1] or "https").lower() in ("http", "https")
 
 
+def holds_video(folder: Path) -> bool:
+    """Whether a file in a folder is named like a video; folders in it are not looked into."""
+    return any(file.suffix.casefold() in VIDEO_SUFFIXES for file in folder.iterdir())
+
+
 def describe_folder(folder: Path) -> str:
     """A sentence that says what to give instead of a folder."""
     names = sorted(file.name for file in folder.iterdir() if file.suffix.casefold() in VIDEO_SUFFIXES)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.demux.container import PacketReader, open_container
-from tools.demux.file_kind import is_still_picture
+from tools.demux.file_kind import holds_video, is_still_picture
 from tools.demux.header import SoundAloneError
 from tools.limits import VideoError, check_length, check_picture_size
 from tools.video.clip import VideoClip
@@ -44,7 +44,8 @@ def open_video(
     Raises:
         VideoError: it is none of these, or as `Video` says.
     """
-    if is_frame_folder(Path(path)):
+    # a folder with videos in it is one of pictures only for somebody who gives their rate
+    if is_frame_folder(Path(path)) and (fps is not None or not holds_video(Path(path))):
         whole: VideoSource = _open_folder(Path(path), until, fps)
     elif fps is not None:
         raise VideoError(f"{path} is no folder of pictures: a rate of {fps:g} a second can be chosen for one only")

@@ -197,7 +197,7 @@ def _make_image_processor(
 def _read_end_ids(card: ModelFiles) -> tuple[int, ...]:
     """Ids that end a reply: those of the model's generation settings, or of its configuration where it has none."""
     try:
-        settings = GenerationConfig.from_pretrained(card.place)
+        settings = GenerationConfig.from_pretrained(card.place, trust_remote_code=False)
     except OSError:
         settings = GenerationConfig.from_model_config(card.config)
     saved = settings.eos_token_id

@@ -129,7 +129,7 @@ def no_frame(folder: Path) -> Path:
     ("arguments", "said"),
     [
         (["ask", "{folder}/nowhere.mp4", "what?"], "nowhere.mp4"),
-        (["ask", "{folder}", "what?"], "is a directory"),
+        (["ask", "{folder}/empty", "what?"], "no video"),
         (["ask", "{notes}", "what?"], "not a video"),
         (["ask", "{header}", "what?"], "no frame could be decoded"),
         (["ask", "{clip}", "  "], "the question is empty"),

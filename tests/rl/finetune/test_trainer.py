@@ -142,6 +142,7 @@ def test_the_rate_rises_in_a_line_and_falls_along_a_cosine_to_a_tenth(tiny: Path
     assert [step.learning_rate for step in done] == pytest.approx([0.5, 1.0, *falls])
 
 
+@pytest.mark.heavy
 def test_two_processes_make_the_same_steps(tiny: Path, chats: Path, pairs: Path, tmp_path: Path) -> None:
     """Each has half of the rows at once; but for rounding, as gradients are summed in another order."""
     one, two = tmp_path / "one", tmp_path / "two"
