@@ -13,7 +13,7 @@ from tools.limits import MAX_SECONDS
 from tools.observation import FULL_FRAME, Box
 
 _LONGEST_GAP = 1.25
-"""Gap between two looks at samples at most, in gaps between the looks that were asked for: what is shorter is missed."""
+"""Gap between two looks at samples at most, in gaps between the looks asked for: what is shorter than it is missed."""
 
 
 def grid(side: int) -> tuple[Box, ...]:
