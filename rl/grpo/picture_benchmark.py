@@ -12,10 +12,10 @@ or hub id of the Qwen-VL shape, of which this code loads no weights.
 import sys
 
 from agent.ending import check_arguments_first, end_process
-from rl import command_lines
+from rl.grpo.picture_arguments import make_picture_parser
 
 if __name__ == "__main__" and sys.argv[1:2] != ["--measure"]:  # before torch is imported
-    check_arguments_first("rl.grpo.picture_benchmark", command_lines.make_picture_parser(__doc__))
+    check_arguments_first("rl.grpo.picture_benchmark", make_picture_parser(__doc__))
 
 import argparse
 import json
@@ -235,7 +235,7 @@ def measure(given: argparse.Namespace, folder: Path) -> list[SpeedRow]:
 
 def main(arguments: Sequence[str] | None = None) -> list[SpeedRow]:
     """Measures and prints the table; gives its rows."""
-    given = command_lines.make_picture_parser(__doc__).parse_args(arguments)
+    given = make_picture_parser(__doc__).parse_args(arguments)
     with tempfile.TemporaryDirectory() as scratch:
         rows = measure(given, (given.folder or Path(scratch)).resolve())
     print("| what | case | measured | limit | met |\n|---|---|---|---|---|")

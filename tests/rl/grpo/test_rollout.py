@@ -130,7 +130,7 @@ def test_a_picture_is_encoded_once_until_the_weights_change(rollouts: RolloutRun
         assert sum(encoded) == 8 + 2 + 2
         sampler.forget()
         rollouts([(question_id, 4)])
-        assert sum(encoded) == (8 + 2 + 3) + (8 + 2)
+        assert sum(encoded) == (8 + 2 + 2) + (8 + 2)
     finally:
         counting.remove()
     for one, other in zip(first, again, strict=True):
