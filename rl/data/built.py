@@ -5,6 +5,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -12,6 +13,8 @@ from evals.datasets.clips import ExampleSet, open_clips
 from evals.datasets.composed import open_composed
 
 BUILT = "built.json"
+
+_RecordT = TypeVar("_RecordT")
 
 
 @dataclass(frozen=True)
@@ -35,15 +38,27 @@ def open_built(folder: Path) -> ExampleSet:
     Raises:
         ValueError: the folder holds no building, or its set has changed.
     """
-    path = folder / BUILT
-    if not path.is_file():
-        raise ValueError(
-            f"no questions were built in {folder}: make some with python -m rl.data.curation --out {folder}"
-        )
-    try:
-        source = _SOURCE.validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise ValueError(f"{path} can't be read: {error.errors()[0]['msg']}") from error
+    source = read_record(folder / BUILT, _SOURCE)
     if not source.data:
         return open_clips(folder, Path(source.videos), "built")
     return open_composed(source.data).select(source.kept)
+
+
+def read_record(path: Path, adapter: TypeAdapter[_RecordT]) -> _RecordT:
+    """Reads one of the JSON files that a building leaves in its folder.
+
+    Args:
+        path: the file.
+        adapter: reads and checks the type of the record.
+
+    Raises:
+        ValueError: the file is not there, or holds another type.
+    """
+    if not path.is_file():
+        raise ValueError(
+            f"no questions were built in {path.parent}: make some with python -m rl.data.curation --out {path.parent}"
+        )
+    try:
+        return adapter.validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise ValueError(f"{path} can't be read: {error.errors()[0]['msg']}") from error

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cache, partial
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from agent.policies.registry import open_policy
 from agent.policy import Policy, PolicyOptions
@@ -22,7 +22,7 @@ from evals.scoring.judge.judge import AnswerJudge, check_is_another_model, open_
 from evals.statistics.tables import render_table
 from rl.checkpoints import check_same
 from rl.data.as_reply import write_replies
-from rl.data.built import BUILT, BuiltSource
+from rl.data.built import BUILT, BuiltSource, read_record
 from rl.data.curation.conditions import BLIND, FOUR_FRAMES, ONE_FRAME, OpenPolicy, Player, Say
 from rl.data.curation.expert import EXPERT, SetExpert
 from rl.data.curation.overlap import HashesOf, read_benchmarks
@@ -126,15 +126,7 @@ def read_terms(folder: Path) -> BuildConfig:
     Raises:
         ValueError: the folder holds no building, or one of written questions.
     """
-    path = folder / _TERMS
-    if not path.is_file():
-        raise ValueError(
-            f"no questions were built in {folder}: make some with python -m rl.data.curation --out {folder}"
-        )
-    try:
-        config = _CONFIG.validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise ValueError(f"{path} can't be read: {error.errors()[0]['msg']}") from error
+    config = read_record(folder / _TERMS, _CONFIG)
     if not config.data:
         raise ValueError(f"{folder} holds written questions: this needs a set, as --data names it")
     return config
