@@ -578,7 +578,8 @@ class VideoIndex:
 def _stop(is_cancelled: threading.Event, thread: threading.Thread) -> None:
     """Ends the work in the background, at the latest when Python ends: a thread that is killed in C++ aborts it."""
     is_cancelled.set()
-    thread.join()
+    if thread is not threading.current_thread():  # which lets go of the index last, where nobody else holds it
+        thread.join()
 
 
 class _DamagedStoreError(Exception):

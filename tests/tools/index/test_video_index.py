@@ -8,9 +8,10 @@ import sys
 import textwrap
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Protocol
 
 import av
 import numpy as np
@@ -281,6 +282,8 @@ _PROCESS = """
         def encode_images(self, pixels):
             self.pictures += len(pixels)
             time.sleep(len(pixels) * float(sys.argv[3]))
+            if self.pictures > int(sys.argv[4]):
+                time.sleep(120)  # until it is killed
             return super().encode_images(pixels)
 
     encoder = Slow()
@@ -294,7 +297,12 @@ _PROCESS = """
 
 
 Process = subprocess.Popen[str]
-Start = Callable[[Path, float], Process]
+
+
+class Start(Protocol):
+    """Starts a process."""
+
+    def __call__(self, cache: Path, seconds_a_picture: float, stops_after: int = 10**9) -> Process: ...
 
 
 @pytest.fixture
@@ -302,8 +310,8 @@ def start(clip: Path) -> Iterator[Start]:
     """Starts another process that indexes the clip in a cache, slowly; gives it back once it is searchable."""
     with ExitStack() as stack:
 
-        def start_one(cache: Path, seconds_a_picture: float) -> Process:
-            arguments = [str(clip), str(cache), str(seconds_a_picture)]
+        def start_one(cache: Path, seconds_a_picture: float, stops_after: int = 10**9) -> Process:
+            arguments = [str(clip), str(cache), str(seconds_a_picture), str(stops_after)]
             process = subprocess.Popen(
                 [sys.executable, "-c", textwrap.dedent(_PROCESS), *arguments],
                 stdout=subprocess.PIPE,
@@ -382,7 +390,7 @@ def test_two_processes_share_the_work_of_one(start: Start, tmp_path: Path) -> No
 def test_a_follower_sees_the_progress_and_takes_over_when_the_writer_dies(
     start: Start, video: Video, tmp_path: Path
 ) -> None:
-    writer = start(tmp_path, 0.003)
+    writer = start(tmp_path, 0.003, stops_after=110)  # so that the frames are never whole before the follower looks
     encoder, seen = CountingEncoder(), list[IndexProgress]()
     with open_index(video, encoder, tmp_path, seen.append) as follower:
         while not len(follower.seconds):
