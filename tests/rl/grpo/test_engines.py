@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -41,14 +40,14 @@ max_turns = 3
 SAMPLING = {"temperature": 0.7, "top_p": 0.9, "top_k": -1, "repetition_penalty": 1.0, "logprobs": True}
 
 
-@dataclass
 class Speaker:
     """Says a script, turn by turn, in every conversation."""
 
-    loaded: Loaded
-    asked: list[dict[str, Any]] = field(default_factory=list)
-    turns: Counter[str] = field(default_factory=Counter)
-    ended: list[str] = field(default_factory=list)
+    def __init__(self, loaded: Loaded) -> None:
+        self.loaded = loaded
+        self.asked: list[dict[str, Any]] = []
+        self.turns: Counter[str] = Counter()
+        self.ended: list[str] = []
 
     def say(self, conversation: str) -> list[int]:
         script = LOOK, say("A")
@@ -285,14 +284,15 @@ def test_verl_itself_takes_a_run(file: Path, loaded: Loaded, question: str, monk
     pytest.importorskip("verl.experimental.agent_loop.agent_loop", reason="needs verl")
     import hydra
     from omegaconf import OmegaConf
-    from transformers import AutoProcessor
+    from transformers import AutoImageProcessor, AutoTokenizer, Qwen3VLProcessor, Qwen3VLVideoProcessor
     from verl.experimental.agent_loop.agent_loop import AgentLoopWorker, DictConfigWrap, ToolListWrap
 
     monkeypatch.setattr(verl_loop, "_opened", {})
     training = read_training(file)
-    processor = AutoProcessor.from_pretrained(training.model)
+    pictures, words = (one.from_pretrained(training.model) for one in (AutoImageProcessor, AutoTokenizer))
+    processor = Qwen3VLProcessor(pictures, words, Qwen3VLVideoProcessor())
     worker: Any = AgentLoopWorker.__new__(AgentLoopWorker)
-    rollout = OmegaConf.create({"prompt_length": 3000, "response_length": 600})
+    rollout = OmegaConf.create({"prompt_length": 9000, "response_length": 2000})
     worker.rollout_config, worker.tokenizer, worker.processor = rollout, processor.tokenizer, processor
     worker.mm_processor_kwargs, worker.reward_loop_worker_handles = {}, None
     worker.distillation_enabled = False
@@ -315,7 +315,7 @@ def test_verl_itself_takes_a_run(file: Path, loaded: Loaded, question: str, monk
         return output, await worker._agent_loop_postprocess(output, False, raw_prompt=[])
 
     output, padded = asyncio.run(play())
-    assert (padded.prompt_ids.shape, padded.response_ids.shape) == ((1, 3000), (1, 600))
+    assert (padded.prompt_ids.shape, padded.response_ids.shape) == ((1, 9000), (1, 2000))
     assert padded.response_mask.sum().item() == sum(output.response_mask)
     grid: torch.Tensor = padded.multi_modal_inputs["image_grid_thw"]
     assert int(grid.prod(1).sum()) // 4 == (padded.input_ids == loaded.image_token_id).sum().item()
