@@ -9,7 +9,7 @@
 # make main-job       the main job from the wheel in an empty environment, on every Python that is here (PYTHONS="3.12")
 # make test-browser   looks at the reports and drives the server's page in a real browser (BROWSER=chromium)
 # make test-vllm      a real vLLM server and engine on a CPU, in an environment of their own (Linux, Python 3.11)
-# make test-ray       indexing on Ray, which it installs
+# make test-ray       indexing and benchmarks on Ray, which it installs
 # make test-doors     clients of the doors that need an environment of their own
 # make speed          the speed goals as ratios in one run
 # make run2           builds a small model that sees, trains and evaluates it: one GPU, hours; goes on where it was
@@ -123,7 +123,7 @@ ifdef UV
 else
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[ray]'
 endif
-	$(ALONE) tests/agent/cli/test_ray.py
+	$(ALONE) tests/agent/cli/test_ray.py tests/evals/test_run_on_ray.py
 
 test-doors: setup
 	.ci/test_doors $(BIN)/python
