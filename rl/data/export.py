@@ -33,7 +33,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class _Part:
+class _ChatPart:
     """A message in words, with the calls of an assistant's."""
 
     role: Literal["system", "user", "assistant", "tool"]
@@ -41,7 +41,9 @@ class _Part:
     calls: tuple[dict[str, Any], ...] = ()
 
 
-def make_swift_row(parts: Sequence[_Part], images: Sequence[str], specs: Sequence[ToolSpec], *, is_raw: bool) -> Row:
+def make_swift_row(
+    parts: Sequence[_ChatPart], images: Sequence[str], specs: Sequence[ToolSpec], *, is_raw: bool
+) -> Row:
     """A line of ms-swift's agent format: roles `tool_call` and `tool_response`, whose contents are JSON.
 
     Args:
@@ -62,7 +64,7 @@ def make_swift_row(parts: Sequence[_Part], images: Sequence[str], specs: Sequenc
     return {"messages": messages, "images": list(images), "tools": tools}
 
 
-def make_factory_row(parts: Sequence[_Part], images: Sequence[str], specs: Sequence[ToolSpec]) -> Row:
+def make_factory_row(parts: Sequence[_ChatPart], images: Sequence[str], specs: Sequence[ToolSpec]) -> Row:
     """An object of LLaMA-Factory's sharegpt format: human and observation in turn with gpt and function_call.
 
     A thought stands before the calls of its turn, all of which are one list; the results of a turn are one observation.
@@ -118,7 +120,7 @@ def export_runs(
     specs = describe_tools(tools)
     folder = out.with_name(out.stem + "-images")
     out.parent.mkdir(parents=True, exist_ok=True)
-    make_row: Callable[[Sequence[_Part], Sequence[str]], Row] = (
+    make_row: Callable[[Sequence[_ChatPart], Sequence[str]], Row] = (
         (lambda parts, images: make_swift_row(parts, images, specs, is_raw=is_raw))
         if form == "ms-swift"
         else (lambda parts, images: make_factory_row(parts, images, specs))
@@ -161,9 +163,9 @@ def _show(run: Trajectory, specs: Sequence[ToolSpec], options: PolicyOptions) ->
         return fetch_pictures(conversation, toolbox.picture)
 
 
-def _list_parts(messages: Sequence[Message]) -> list[_Part]:
+def _list_parts(messages: Sequence[Message]) -> list[_ChatPart]:
     """The messages in words up to the policy's last turn; a notice of the loop belongs to the results before it."""
-    parts: list[_Part] = []
+    parts: list[_ChatPart] = []
     for message in messages:
         part = _write_part(message)
         if part.role == "user" and parts and parts[-1].role == "tool":
@@ -175,12 +177,12 @@ def _list_parts(messages: Sequence[Message]) -> list[_Part]:
     return parts
 
 
-def _write_part(message: Message) -> _Part:
+def _write_part(message: Message) -> _ChatPart:
     if message.reply is not None:
         calls = tuple(_read_call(call["function"]) for call in message.reply.tool_calls)
-        return _Part("assistant", _escape_image(message.reply.text), calls)
+        return _ChatPart("assistant", _escape_image(message.reply.text), calls)
     words = (_IMAGE if isinstance(block, ImageBlock) else _escape_image(block.text) for block in message.blocks)
-    return _Part(message.role, "".join(words))
+    return _ChatPart(message.role, "".join(words))
 
 
 def _read_call(function: Mapping[str, Any]) -> dict[str, Any]:
