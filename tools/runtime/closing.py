@@ -9,7 +9,7 @@ class Closing(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Closes it."""
+        """Closes what is open; the end of the block calls it."""
 
     def __enter__(self) -> Self:
         return self
