@@ -93,6 +93,23 @@ def snap_to_samples(
     return tuple(first_seconds + math.ceil((time - first_seconds) * fps - 0.5 - 1e-6) / fps for time in times)
 
 
+def spread(times: list[float], count: int) -> list[float]:
+    """Picks at most `count` of the times, evenly by rank, the first and last among them."""
+    if len(times) <= count:
+        return times
+    return [times[round(i)] for i in np.linspace(0, len(times) - 1, count)]
+
+
+def scatter(times: Sequence[float]) -> list[float]:
+    """Orders times so that each beginning of the order is spread over all of them: ends, middle, quarters, ..."""
+    ranks: list[int] = []
+    step = 1 << max(0, len(times) - 1).bit_length()
+    while step:
+        ranks += [rank for rank in range(0, len(times), step) if rank % (2 * step) or not ranks]
+        step //= 2
+    return [times[rank] for rank in ranks]
+
+
 def thin_times(times: Iterable[float], apart_seconds: float) -> tuple[float, ...]:
     """The ascending `times` without those closer than `apart_seconds` to the last one kept."""
     kept: list[float] = []
