@@ -140,6 +140,21 @@ def to_pixel_box(box: Box, width: int, height: int) -> tuple[int, int, int, int]
     return x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)
 
 
+def compute_area(box: Box) -> float:
+    """Area of a box, as a share of the picture; 0 for a box turned inside out."""
+    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
+
+
+def compute_overlap(a: Box, b: Box) -> float:
+    """Area that two boxes share."""
+    return compute_area((max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])))
+
+
+def unite(a: Box, b: Box) -> Box:
+    """The smallest box that holds both boxes."""
+    return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
+
+
 def crop(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
     """The part of a picture (H, W, 3) uint8 inside a box, as a view."""
     left, top, right, bottom = to_pixel_box(box, pixels.shape[1], pixels.shape[0])

@@ -40,7 +40,7 @@ from tools.index.samples import Samples
 from tools.index.video_index import IndexProgress
 from tools.observation import FULL_FRAME, Box, Finding, ToolError, to_outer_box
 from tools.ocr.ppocr import find_added_models
-from tools.ocr.reader import TextLine, TextReader, TextSpan, track_text
+from tools.ocr.reader import TextLine, TextReader
 from tools.ocr.reading_plan import (
     NEAR_SECONDS,
     choose_readings,
@@ -49,6 +49,7 @@ from tools.ocr.reading_plan import (
     measure_longest_skipped,
     select_distinct_frames,
 )
+from tools.ocr.tracking import TextSpan, track_text
 from tools.runtime.threads import choose_thread_count
 from tools.sampling import choose_fps, crop, scatter, spread, thin_times
 from tools.video.source import VideoSource
