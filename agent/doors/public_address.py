@@ -17,7 +17,9 @@ _NEVER = tuple(
 )
 """Special addresses that Python takes for global ones, now or in some version."""
 _ISATAP = (0x00005EFE, 0x02005EFE)
+"""The bits before an address of IPv4 that a tunnel of this kind leads to."""
 _LOW_32 = 0xFFFFFFFF
+"""The bits of an address of IPv6 that hold one of IPv4."""
 
 
 def is_public(address: str) -> bool:

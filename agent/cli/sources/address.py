@@ -23,6 +23,8 @@ from tools.runtime.own_process import make_own_environment
 
 PRIVATE = "VIDEOSLEUTH_FETCH_PRIVATE"
 """Variable that allows hosts in private networks: `yes`, or the networks, as `10.1.0.0/16,127.0.0.1`."""
+_LAST_LETTERS = 500
+"""Letters of what a process said that ended by a bug."""
 _LARGEST_BYTES = 8 * 2**30
 """Size of a fetched video at most."""
 
@@ -77,8 +79,11 @@ def _read_private() -> tuple[str, ...]:
 
 
 def _check_host(host: str, private: tuple[str, ...]) -> None:
+    from agent.cli.sources.fetching_process import EVERYWHERE
     from agent.doors.public_address import may_connect
 
+    if private == EVERYWHERE:
+        return
     try:
         found = {str(place[0]) for *_, place in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
     except (OSError, UnicodeError) as error:
@@ -101,7 +106,7 @@ def _download(address: str, folder: Path, private: tuple[str, ...]) -> None:
         text=True,
         check=False,
     )
-    # yt-dlp reports in colour
-    said = re.sub(r"\x1b\[[0-9;]*m", "", json.loads(done.stdout)) if done.returncode == 0 else done.stderr[-500:]
+    ended = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else done.stderr[-_LAST_LETTERS:]
+    said = re.sub(r"\x1b\[[0-9;]*m", "", ended)  # yt-dlp reports in colour
     if why := said.removeprefix("ERROR: "):
         raise ValueError(f"{address} could not be fetched: {why}")

@@ -10,10 +10,12 @@ A proxy would connect in place of this process, so none is used.
 import ipaddress
 import json
 import os
+import re
 import resource
 import shutil
 import sys
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ _SILENCE_SECONDS = 30
 """Silence of a host at most."""
 _CONNECTING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 _STARTING = frozenset({"os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty", "pty.spawn"})
+_PERMISSION = re.compile("--allow|--permission|-[A-Z]")
 _UNSEEN = "curl_cffi"
 EVERYWHERE = ("0.0.0.0/0", "::/0")
 """The networks that hold all addresses."""
@@ -80,18 +83,15 @@ class ConnectionGuard:
 
 
 def _is_harmless(command: object) -> bool:
-    words = (
-        [command] if isinstance(command, str | bytes) else list(command) if isinstance(command, list | tuple) else []
-    )
-    texts = [os.fsdecode(word) for word in words]
-    may_do_something = any(text.startswith(("--allow", "-A", "-N")) for text in texts[1:])
-    return bool(texts) and Path(texts[0]).name == "deno" and not may_do_something
+    """Whether a program is deno, asked for its version or to run a program that may read, write and reach nothing."""
+    words = [os.fsdecode(word) for word in (command if isinstance(command, list | tuple) else [command])]
+    is_deno = Path(words[0]).name == "deno" and words[1:2] in (["run"], ["--version"])
+    return is_deno and not any(_PERMISSION.match(word) for word in words[2:])
 
 
 def fetch(order: FetchOrder, guard: ConnectionGuard) -> str:
     """Fetches a video, and gives why it could not be; empty if it could."""
-    import yt_dlp
-
+    yt_dlp: Any = import_module("yt_dlp")
     options = {
         "outtmpl": {"default": order.folder.replace("%", "%%") + "/video.%(ext)s"},
         "format": "best/bestvideo",  # one file: joining two needs a program that may not be there
@@ -134,5 +134,6 @@ if __name__ == "__main__":
     ordered = FetchOrder(**given | {"private": tuple(given["private"])})
     resource.setrlimit(resource.RLIMIT_FSIZE, (ordered.largest_bytes, ordered.largest_bytes))
     watching = ConnectionGuard(ordered.private)
-    sys.addaudithook(watching)
+    if ordered.private != EVERYWHERE:
+        sys.addaudithook(watching)
     print(json.dumps(fetch(ordered, watching)))

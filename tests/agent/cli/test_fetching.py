@@ -111,6 +111,8 @@ def test_a_redirect_into_a_private_network_is_not_followed(allowed: Host, forbid
         ("subprocess.Popen", ("/usr/bin/ffmpeg", ["/usr/bin/ffmpeg", "-i", "http://10.0.0.1/"], None, None)),
         ("subprocess.Popen", ("deno", ["deno", "run", "--allow-net", "-"], None, None)),
         ("subprocess.Popen", ("deno", ["deno", "run", "-A", "-"], None, None)),
+        ("subprocess.Popen", ("deno", ["deno", "eval", "fetch('http://10.0.0.1/')"], None, None)),
+        ("subprocess.Popen", ("/bin/sh", "curl http://10.0.0.1/", None, None)),
         ("os.system", (b"curl http://10.0.0.1/",)),
         ("os.posix_spawn", ("/usr/bin/curl", ["curl"], None)),
     ],
