@@ -6,7 +6,6 @@ runs in a process that makes no other connection (`agent.cli.sources.fetching_pr
 
 import hashlib
 import ipaddress
-import json
 import os
 import re
 import socket
@@ -19,6 +18,7 @@ from agent.policies.hub.consent import ask_user, is_allowed
 from tools.cache import find_cache_root, make_video_folder
 from tools.demux.file_kind import is_web_address
 from tools.packaged_weights import is_installed
+from tools.plain_data import loads_json
 from tools.runtime.own_process import make_own_environment
 
 PRIVATE = "VIDEOSLEUTH_FETCH_PRIVATE"
@@ -106,7 +106,7 @@ def _download(address: str, folder: Path, private: tuple[str, ...]) -> None:
         text=True,
         check=False,
     )
-    ended = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else done.stderr[-_LAST_LETTERS:]
+    ended = loads_json(done.stdout.splitlines()[-1]) if done.returncode == 0 else done.stderr[-_LAST_LETTERS:]
     said = re.sub(r"\x1b\[[0-9;]*m", "", ended)  # yt-dlp reports in colour
     if why := said.removeprefix("ERROR: "):
         raise ValueError(f"{address} could not be fetched: {why}")

@@ -9,7 +9,6 @@ A proxy would connect in place of this process, so none is used.
 
 import ipaddress
 import json
-import os
 import re
 import resource
 import shutil
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.doors.public_address import may_connect
+from tools.plain_data import loads_json
 
 _SILENCE_SECONDS = 30
 """Silence of a host at most."""
@@ -84,7 +84,7 @@ class ConnectionGuard:
 
 def _is_harmless(command: object) -> bool:
     """Whether a program is deno, asked for its version or to run a program that may read, write and reach nothing."""
-    words = [os.fsdecode(word) for word in (command if isinstance(command, list | tuple) else [command])]
+    words = [str(word) for word in (command if isinstance(command, list | tuple) else [command])]
     is_deno = Path(words[0]).name == "deno" and words[1:2] in (["run"], ["--version"])
     return is_deno and not any(_PERMISSION.match(word) for word in words[2:])
 
@@ -130,7 +130,7 @@ class _Silent:
 
 
 if __name__ == "__main__":
-    given = json.loads(sys.argv[1])
+    given = loads_json(sys.argv[1])
     ordered = FetchOrder(**given | {"private": tuple(given["private"])})
     resource.setrlimit(resource.RLIMIT_FSIZE, (ordered.largest_bytes, ordered.largest_bytes))
     watching = ConnectionGuard(ordered.private)
