@@ -94,7 +94,7 @@ def rank(
 
     Args:
         reading: the parsed question.
-        lines: lines that the question can mean.
+        lines: lines of the seconds that the question can mean.
         moments: seconds at which the picture fits the question, best first.
         similarity: similarity of meaning; None where no text encoder is installed.
     """
@@ -170,15 +170,16 @@ def _load_weights() -> dict[str, dict[str, float]]:
 def build_candidates(
     reading: ParsedQuestion, lines: Sequence[FoundLine], moments: Sequence[float], similarity: Similarity | None
 ) -> list[Candidate]:
-    """The pieces of all lines, with their features.
+    """The pieces of all lines of the senses that can answer, with their features.
 
     Args:
         reading: the parsed question.
-        lines: lines that the question can mean.
+        lines: lines of the seconds that the question can mean.
         moments: seconds at which the picture fits the question, best first.
         similarity: similarity of meaning; None where no text encoder is installed.
     """
     asked = reading.asked
+    lines = [line for line in lines if line.sense in reading.senses]
     rarity = compute_rarities(lines)
     own = [_compute_overlap(asked, split_words(line.text), rarity) for line in lines]
     cosines = [0.0] * len(lines)
@@ -200,7 +201,7 @@ def build_candidates(
             "beside": max((share * own[i] for share, i in around), default=0.0),
             "meaning": max(0.0, cosines[number]),
             "meaning beside": max((share * max(0.0, cosines[i]) for share, i in around), default=0.0),
-            "sense": float(reading.is_sense_named) * (1.0 if _get_sense(line) == reading.senses[0] else -1.0),
+            "sense": float(reading.is_sense_named) * (1.0 if line.sense == reading.senses[0] else -1.0),
             "spoken": float(line.spoken),
             "height": line.height / tallest,
             "clear": line.score,
@@ -339,10 +340,6 @@ def _find_link_before(text: str) -> list[str]:
     """The feature of the function word that leads to a piece, as "at" to a place."""
     before = split_words(text)[-1:]
     return [f"after {word.casefold()}" for word in before if not is_meaningful(word)]
-
-
-def _get_sense(line: FoundLine) -> str:
-    return "speech" if line.spoken else "text"
 
 
 def _is_at(line: FoundLine, seconds: float) -> bool:

@@ -96,7 +96,7 @@ def _find_best_moment(case: QuestionContext, span: AskedSpan) -> CitedFinding | 
 
 
 def _score_words(case: QuestionContext, span: AskedSpan) -> float:
-    lines = [*case.text_lines, *case.speech_lines]
+    lines = case.meant_lines
     scored = zip(lines, compute_relevances(case.reading, lines, case.similarity), strict=True)
     inside = [r for line, r in scored if span.start_seconds <= line.start_seconds < span.stop_seconds]
     return max((r for r in inside if r >= 0.3), default=0.0)
@@ -151,15 +151,15 @@ def answer_moment(case: QuestionContext) -> Answer:
     stated = answering.rank_pieces(case)
     if stated and ranking.compute_confidence(case.reading, stated) >= _STATED:
         return answering.answer_with_piece(case, stated)
-    said = [*lines, *case.speech_lines]
+    said = case.meant_lines
     ranked = sorted(
         zip(said, compute_relevances(case.reading, said, case.similarity), strict=True), key=lambda pair: -pair[1]
     )
     if ranked and ranked[0][1] >= 0.5:
         return _answer_with_seconds(ranked[0][0].start_seconds, 0.6, make_line_evidence(case.trajectory, ranked[0][0]))
     moments = sorted(iterate_findings(case.trajectory, "moment"), key=lambda n: -(n.finding.score or 0.0))
-    if not moments:
-        return abstain(case, "picture")
+    if not moments or case.reading.senses == ("speech",):
+        return abstain(case, "speech" if case.reading.senses == ("speech",) else "picture")
     return _answer_with_seconds(
         moments[0].finding.start_seconds, 0.35, make_finding_evidence(moments[0], "best match of the search")
     )
