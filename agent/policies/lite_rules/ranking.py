@@ -17,7 +17,7 @@ from itertools import pairwise
 from agent.policies.lite_rules.forms import Piece, cut_pieces, is_capitalised, is_meaningful
 from agent.policies.lite_rules.lines import FoundLine, Similarity, compute_rarities
 from agent.policies.lite_rules.reading import ParsedQuestion, count_asked_numbers
-from agent.policies.lite_rules.words import normalize, split_words
+from agent.policies.lite_rules.words import normalize, parse_number, split_words
 from tools.plain_data import loads_json
 from tools.vision.colours import find_colour_words
 from tools.words import stem
@@ -45,6 +45,8 @@ _FITTING: dict[str, tuple[str, ...]] = {
 _YEAR = re.compile(r"1\d{3}|20\d{2}")
 _FAR_WORDS = 3.0
 """Words over which the weight of an asked word beside a piece falls by e."""
+_APART = 0.15
+"""Connection below which a piece is apart from the question: from there on it hardly matters how close it is."""
 _ALIKE = 0.5
 """Share of common pairs of letters above which two words are taken for alike."""
 _PROMPT = re.compile(
@@ -120,10 +122,12 @@ def compute_score(features: Mapping[str, float]) -> float:
 
 def compute_confidence(reading: ParsedQuestion, ranked: Sequence[Ranked]) -> float:
     """The calibrated probability that the first of ranked pieces is right, 0..1."""
-    weights, signs = (
-        _load_weights()["confidence"],
-        compute_confidence_features(reading, ranked[0].probability, ranked[0].connection, ranked[0].score),
-    )
+    signs = compute_confidence_features(reading, ranked[0].probability, ranked[0].connection, ranked[0].score)
+    return weigh_confidence(signs, _load_weights()["confidence"])
+
+
+def weigh_confidence(signs: Mapping[str, float], weights: Mapping[str, float]) -> float:
+    """The confidence, 0..1, by its features and their weights."""
     return 1 / (1 + math.exp(-sum(weights.get(name, 0.0) * value for name, value in signs.items())))
 
 
@@ -139,16 +143,33 @@ def compute_confidence_features(
         score: the piece's score.
     """
     share = min(0.999, max(0.001, probability))
-    group = find_group(reading)
+    group, odds = find_group(reading), math.log(share / (1 - share))
+    is_apart = connection < _APART
     return {
         group: 1.0,
-        f"{group} odds": math.log(share / (1 - share)),
+        f"{group} odds": odds,
         f"{group} score": score / 10,
+        # half: the penalty of the fit then holds a kind nearer to its group
+        f"asked for {reading.wants}": 0.5,
         "connection": min(1.0, connection),
+        "apart": float(is_apart),
+        "apart from its topic": float(is_apart and _has_topic(reading)),
+        "apart from its topic, odds": odds * (is_apart and _has_topic(reading)),
         "named sense": float(reading.is_sense_named),
+        "one sense": float(len(reading.senses) == 1),
         "may be seen": float(reading.senses[0] == "picture"),
         "may be seen, apart": (reading.senses[0] == "picture") * (1 - min(1.0, connection)),
     }
+
+
+def _has_topic(reading: ParsedQuestion) -> bool:
+    """Whether a question says what it is about, beside the kind of answer and the sense: then a line should be, too."""
+    language = reading.language
+    known = [_ITEM, *(language.senses[name] for name in ("speech", "text", "written", "saying"))]
+    if len(_FITTING.get(reading.wants, ())) == 1:  # the form of such a piece shows its kind
+        known.append(language.wants[reading.wants])
+    named = (word for word in reading.asked if parse_number(word) is None)
+    return any(not any(pattern.search(word) for pattern in known) for word in named)
 
 
 def compute_connection(candidate: Candidate) -> float:

@@ -176,3 +176,11 @@ def test_a_sign_is_no_speech(text: str) -> None:
 def test_what_nobody_says_is_no_second_of_the_picture() -> None:
     best = Finding("moment", 40.0, 41.0, "bridge", 0.9)
     assert answered("When does she mention the bridge?", read_speech=SAID, search_frames=(best,)).cannot_tell
+
+
+def test_a_second_of_words_that_are_only_like_the_asked_ones_is_unsure() -> None:
+    said = (Finding("speech", 9.0, 12.0, "We open early on Sundays.", 0.9),)
+    named = answered("When does she mention Sundays?", search_speech=said)
+    alike = answered("When does she mention Mondays?", search_speech=said)
+    assert (named.text, named.confidence) == ("9 seconds", 0.6)
+    assert alike.cannot_tell or (alike.confidence or 1.0) < 0.5
