@@ -16,27 +16,21 @@ if __name__ == "__main__":  # before torch is imported
     toml_command.check_file_first("rl.train", __doc__, command_lines.check_training)
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from agent.policy import PolicyOptions
 from agent.terminal import escape_controls, tell
-from evals.scoring.judge.judge import open_judge
 from rl.checkpoints import check_same, last_checkpoint
-from rl.data.questions import TrainingQuestions, find_boxes, list_measurable, open_questions
-from rl.data.references import Need
+from rl.data.questions import TrainingQuestions, open_questions
 from rl.grpo.config import Training, read_training
 from rl.grpo.limits import check_room, check_targets
 from rl.grpo.open_sampler import open_sampler
+from rl.grpo.opening import open_goal
 from rl.grpo.rollout import RolloutRunner
 from rl.monitor.alarms import AlarmError
 from rl.monitor.step_log import Say
 from rl.processes import is_first_process, take_device
-from rl.rewards.aids import Aids
-from rl.rewards.groups import check_needs, check_preset
-from rl.rewards.policy_judge import PolicyJudge
-from rl.rewards.preset import load_preset
+from rl.rewards.groups import check_preset
 from rl.sampling.sampler import TrainingSampler
 from tools import packaged_weights
 from tools.observation import MissingPartError
@@ -70,15 +64,10 @@ def main(training: Training, say: Say = lambda _: None, sampler: TrainingSampler
     for package in training.trackers or ():
         if not packaged_weights.is_installed(package):
             raise MissingPartError(f"trackers names {package}, which is not installed: run `pip install {package}`")
-    preset = load_preset(training.preset)
-    training.check(preset)
-    questions = open_questions(training.data, training.asked_questions)
+    goal = open_goal(training, say)
+    questions, preset = goal.questions, goal.preset
     if is_first_process():
         check_same(training.out / _TERMS, training.model_dump_json(exclude={"steps", "out"}, indent=1), FREE)
-    if left_out := questions.check_videos(skip=training.skip_unplayable):
-        say(left_out)
-    check_needs(preset, list_available(training, questions))
-    preset = replace(preset, aids=Aids(judge=_open_judge(training, say), boxes=find_boxes(questions)))
     check_targets(training)
     sampler = sampler or open_sampler(training)
     sees = sampler.loaded.eyes is not None and training.play.mode != "subtitles"
@@ -113,20 +102,6 @@ def _open_held_out(
     if known := wanted.examples.keys() & questions.examples.keys():
         raise ValueError(f"evaluation.data has {len(known)} questions that are trained on: take held-out ones")
     return RolloutRunner(wanted, training.run_settings(sampler), sampler, training.play.game)
-
-
-def list_available(training: Training, questions: TrainingQuestions) -> set[Need]:
-    """What this training can measure beside its runs."""
-    judge: set[Need] = set() if training.judge is None else {"judge"}
-    second_look: set[Need] = {"second look"} if training.play.verify else set()
-    return list_measurable(questions) | judge | second_look
-
-
-def _open_judge(training: Training, say: Say) -> PolicyJudge | None:
-    if training.judge is None:
-        return None
-    options = PolicyOptions(max_reply_tokens=training.judge.max_reply_tokens, concurrency=training.judge.concurrency)
-    return PolicyJudge(open_judge(training.judge.policy, f"transformers:{training.model}", options), say)
 
 
 def run_command_line(arguments: Sequence[str] | None = None) -> int:
