@@ -20,7 +20,7 @@ _FITTING = 0.6
 """Share of picture searches that rank the right moment first: about that of things at 30 % of the height."""
 _DRAWS = 3
 """Most questions of a video."""
-_NAMED = 0.15
+_NAMED = 0.3
 """Share of questions that are asked of one sense too; chosen, not measured."""
 _MISREAD_DOUBTED, _READ_DOUBTED = 0.5, 0.04
 """Shares of misread and of well-read lines that text recognition doubts; chosen, not measured."""

@@ -47,6 +47,8 @@ _FAR_WORDS = 3.0
 """Words over which the weight of an asked word beside a piece falls by e."""
 _APART = 0.15
 """Connection below which a piece is apart from the question: from there on it hardly matters how close it is."""
+_MOST_SHARE = 0.97
+"""Share among the pieces that counts at most: a piece that has no other beside it is none the surer for it."""
 _ALIKE = 0.5
 """Share of common pairs of letters above which two words are taken for alike."""
 _PROMPT = re.compile(
@@ -142,21 +144,22 @@ def compute_confidence_features(
         connection: the piece's connection with the question.
         score: the piece's score.
     """
-    share = min(0.999, max(0.001, probability))
+    share = min(_MOST_SHARE, max(1 - _MOST_SHARE, probability))
     group, odds = find_group(reading), math.log(share / (1 - share))
     is_apart = connection < _APART
+    only = f"only {reading.senses[0]}" if len(reading.senses) == 1 else "any sense"
     return {
         group: 1.0,
+        only: 1.0,
+        f"{only}, apart": float(is_apart),
         f"{group} odds": odds,
         f"{group} score": score / 10,
         # half: the penalty of the fit then holds a kind nearer to its group
         f"asked for {reading.wants}": 0.5,
         "connection": min(1.0, connection),
-        "apart": float(is_apart),
         "apart from its topic": float(is_apart and _has_topic(reading)),
         "apart from its topic, odds": odds * (is_apart and _has_topic(reading)),
         "named sense": float(reading.is_sense_named),
-        "one sense": float(len(reading.senses) == 1),
         "may be seen": float(reading.senses[0] == "picture"),
         "may be seen, apart": (reading.senses[0] == "picture") * (1 - min(1.0, connection)),
     }

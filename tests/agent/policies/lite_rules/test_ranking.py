@@ -128,6 +128,13 @@ def test_likelihoods_sum_to_one_and_the_only_fit_is_surer_than_one_of_many() -> 
     assert compute_confidence(reading, one) > compute_confidence(reading, many)
 
 
+def test_a_number_that_stands_alone_is_unsure_where_nothing_beside_it_is_of_the_topic() -> None:
+    reading = read_question(Question("v.mp4", "How many people does she mention?"), 60.0)
+    apart = rank(reading, lines("the ferry leaves at nine", spoken=True))
+    near = rank(reading, lines("nine people were on it", spoken=True))
+    assert compute_confidence(reading, apart) < 0.6 < compute_confidence(reading, near)
+
+
 def test_an_option_is_found_in_digits_or_words_and_without_spaces() -> None:
     assert find_mentions("three rabbits", lines("3 RABBITS"))[0][1] == 1.0
     assert find_mentions("breaking news", lines("BREAKINGNEWS 10:45"))[0][1] == 1.0
