@@ -124,7 +124,7 @@ ifdef UV
 else
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[ray]'
 endif
-	$(ALONE) tests/agent/cli/test_ray.py tests/evals/test_run_on_ray.py
+	$(ALONE) tests/agent/cli/test_ray.py tests/evals/test_run_on_ray.py tests/rl/grpo/test_ray_rollouts.py
 
 test-doors: setup
 	.ci/test_doors $(BIN)/python

@@ -26,6 +26,7 @@ from rl.grpo.config import Training, read_training
 from rl.grpo.limits import check_room, check_targets
 from rl.grpo.open_sampler import open_sampler
 from rl.grpo.opening import open_goal
+from rl.grpo.ray_rollouts import open_rollouts
 from rl.grpo.rollout import RolloutRunner
 from rl.monitor.alarms import AlarmError
 from rl.monitor.step_log import Say
@@ -38,7 +39,8 @@ from tools.observation import MissingPartError
 _TERMS = "training.json"
 FREE = (
     *("alarms", "evaluation", "keep", "keep_runs", "play.concurrency", "rows_at_once", "save_every", "trackers"),
-    *("engine.memory_share", "engine.url", "judge.concurrency", "update.gradient_checkpointing"),
+    *("engine.memory_share", "engine.ray", "engine.ray_workers", "engine.url"),
+    *("judge.concurrency", "update.gradient_checkpointing"),
 )
 """Keys of a training file with which the same is learned: a training goes on with other ones."""
 
@@ -75,11 +77,11 @@ def main(training: Training, say: Say = lambda _: None, sampler: TrainingSampler
     check_room(training, sampler.loaded.eyes if sees else None, sampler.loaded.context_tokens)
     from rl.grpo.trainer import trainer_class  # imported here, so that the errors above come without TRL too
 
-    rollouts = RolloutRunner(questions, training.run_settings(sampler), sampler, training.play.game)
     held_out = _open_held_out(training, questions, sampler, say)
-    trainer = trainer_class(training, preset)(training, rollouts, preset, say, held_out)
-    before = last_checkpoint(training.out)
-    trainer.train(resume_from_checkpoint=None if before is None else str(before))
+    with open_rollouts(training, questions, sampler) as rollouts:
+        trainer = trainer_class(training, preset)(training, rollouts, preset, say, held_out)
+        before = last_checkpoint(training.out)
+        trainer.train(resume_from_checkpoint=None if before is None else str(before))
     if (alarm := trainer.steps.alarm) is not None:
         last = last_checkpoint(training.out)
         raise AlarmError(alarm.message(str(training.out), last.name if last is not None else ""))

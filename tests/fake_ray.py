@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,6 +28,7 @@ class FakeRay:
     dies: tuple[int, ...] = ()
     address: str = ""
     names: list[str] = field(default_factory=list)
+    actors: list[object] = field(default_factory=list)
     is_open: bool = False
     exceptions: Any = field(
         default_factory=lambda: SimpleNamespace(
@@ -45,6 +47,9 @@ class FakeRay:
 
     def remote(self, **_: Any) -> Callable[[Callable[..., Any]], Any]:
         def wrap(function: Callable[..., Any]) -> Any:
+            if isinstance(function, type):
+                return SimpleNamespace(remote=lambda *arguments: self._start(function(*arguments)))
+
             def hand_in(*arguments: Any) -> int:
                 self._tasks.append(lambda: function(*arguments))
                 return len(self._tasks) - 1
@@ -56,6 +61,17 @@ class FakeRay:
             return SimpleNamespace(options=name)
 
         return wrap
+
+    def _start(self, actor: object) -> Any:
+        """An actor, whose calls are handed in."""
+        self.actors.append(actor)
+
+        def call(name: str, *arguments: Any) -> int:
+            self._tasks.append(lambda: getattr(actor, name)(*arguments))
+            return len(self._tasks) - 1
+
+        names = [name for name in vars(type(actor)) if not name.startswith("_")]
+        return SimpleNamespace(**{name: SimpleNamespace(remote=partial(call, name)) for name in names})
 
     def wait(self, waiting: list[int], num_returns: int) -> tuple[list[int], list[int]]:
         return waiting[-num_returns:], waiting[:-num_returns]

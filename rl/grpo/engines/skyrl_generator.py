@@ -79,7 +79,7 @@ def place_pictures(ids: Sequence[int], rendered: Mapping[str, Any]) -> tuple[tup
     features, told = rendered["features"], rendered["token_ids"]
     spans = [tuple(told[one["offset"] : one["offset"] + one["length"]]) for one in features["mm_placeholders"]["image"]]
     whole: list[int] = []
-    places = []
+    places: list[dict[str, int]] = []
     for token in ids:
         if len(places) < len(spans) and token == spans[len(places)][0]:
             places.append({"offset": len(whole), "length": len(spans[len(places)])})

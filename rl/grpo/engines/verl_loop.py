@@ -79,6 +79,7 @@ class SleuthAgentLoop:
             row: the columns of the row; `question` is the id of the question.
 
         Raises:
+            ValueError: the training file can't be used here.
             PolicyError: the engine failed, or the run could not be measured, again and again.
         """
         loop = asyncio.get_running_loop()
@@ -139,6 +140,10 @@ def _open_once(training: str, client: Any, loop: asyncio.AbstractEventLoop) -> t
     if training not in _opened:
         engine = VerlEngine(client, loop)
         rollouts = EngineRollouts(read_training(Path(training)), engine, tell)
+        if rollouts.preset.recipe.group_terms:
+            raise ValueError(
+                f"{rollouts.preset.name} compares the runs of a question, and verl asks for them one by one"
+            )
         engine.eyes = rollouts.eyes
         _opened[training] = engine, rollouts
     return _opened[training]

@@ -266,6 +266,15 @@ def test_presets_that_compare_with_shuffled_frames_are_refused(file: Path, loade
         EngineRollouts(training, SkyRLEngine(None, asyncio.AbstractEventLoop()), print)
 
 
+def test_verl_is_refused_presets_that_compare_the_runs_of_a_question(
+    file: Path, loaded: Loaded, question: str, verl: None, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text(file.read_text(encoding="utf-8").replace('"videokr"', '"pixel-reasoner"'), encoding="utf-8")
+    with pytest.raises(ValueError, match="compares the runs of a question, and verl asks for them one by one"):
+        asyncio.run(make_loop(other, VerlClient(loaded)).run(SAMPLING, question=question))
+
+
 @pytest.mark.parametrize(
     ("package", "place", "name", "known"),
     [
