@@ -47,6 +47,7 @@ _MOST_WRONG = 20
 _MOST_FOLDS = 40
 """Most folds of the cross-validation: enough to leave out every family by itself."""
 _CONFIDENCE_FOLDS = 10
+"""Folds of videos in which the confidence is judged."""
 _LEAST_KIND = 30
 """Answers of a kind from which its confidence is judged by itself."""
 _LEAST_WEIGHT = 0.001
