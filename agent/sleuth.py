@@ -36,7 +36,6 @@ from agent.sessions.options import (
     QuestionOptions,
     VideoOptions,
     Videos,
-    is_searched,
     make_key,
     read_options,
 )
@@ -56,8 +55,9 @@ if TYPE_CHECKING:
     from agent.sessions.configured_tools import ConfiguredTools
     from agent.sessions.extended_toolbox import OwnTool
     from agent.sessions.open_videos import OnProgress, OpenVideos, VideoKey
-    from agent.trajectory import Trajectory
+    from agent.trajectory import Question, Trajectory
     from tools.encoders.registry import Encoder
+    from tools.index.library import Library, Refuse
     from tools.index.video_index import IndexProgress
     from tools.observation import Observation
     from tools.toolbox import Toolbox
@@ -114,6 +114,7 @@ class Sleuth:
         self._lock = threading.Lock()
         self._runs: set[Run] = set()
         self._is_closed = False
+        self._refuse: Refuse = lambda _: None
 
     def with_policy(self, policy: "str | Policy | None", policy_options: "PolicyOptions | None" = None) -> Self:
         """A Sleuth with another policy, which shares encoder, tools, executor and open videos, and ends with this one.
@@ -125,6 +126,17 @@ class Sleuth:
         other = copy(self)
         other._policy = _Shared(partial(_open_policy, policy, policy_options))
         other._spec = policy if isinstance(policy, str) else ""
+        return other
+
+    def with_refusals(self, refuse: "Refuse") -> Self:
+        """A Sleuth that leaves some videos of a folder out, which shares all with this one, and ends with it.
+
+        Args:
+            refuse: says why a video of a folder is not looked into; None where it is, and nothing, "", to say of one
+                that is to be no part of the folder.
+        """
+        other = copy(self)
+        other._refuse = refuse
         return other
 
     def ask(self, video: Videos, question: str, **options: Unpack[AskOptions]) -> "RunResult":
@@ -180,7 +192,7 @@ class Sleuth:
         return self._submit(self._begin(video, question, options, History()))
 
     def open(self, video: Videos, **options: Unpack[VideoOptions]) -> Session:
-        """A session: questions about one video, each of which knows those before it (`agent.sessions.session`)."""
+        """A session: questions about a video, each of which knows those before it (`agent.sessions.session`)."""
         return self._session(video, options, ())
 
     def resume(self, path: str | Path, video: Videos | None = None, **options: Unpack[VideoOptions]) -> Session:
@@ -206,6 +218,10 @@ class Sleuth:
             video: where the video is now; None where it was.
             options: how it is opened, where that is not on record: subtitles.
         """
+        from agent.paths import unescape_path
+
+        if video is None and before.question.folder is not None:
+            video = unescape_path(before.question.folder.path)
         return self._session(*_recall_videos(before, video, options), list_questions(before))
 
     def verify(
@@ -320,12 +336,29 @@ class Sleuth:
             else:
                 yield (toolboxes[0] if len(toolboxes) == 1 else SeveralVideos(toolboxes)).picture
 
-    def find_in_folder(self, asked: AskedQuestion, begun: float) -> AskedQuestion:
+    def open_library(self, folder: Path) -> "Library":
+        """The library of a folder, whose new and changed videos are indexed as far as the deadline at hand allows.
+
+        Raises:
+            ValueError: the folder holds no video.
+        """
+        from agent.sessions.library import update_library
+        from tools.index.library import Library
+
+        def open_one(path: Path) -> "AbstractContextManager[Toolbox]":
+            return self._opened(make_key(path, {}), lambda _: None)
+
+        library = Library(folder, self._encoder.get(), self._cache, self._refuse)
+        update_library(library, open_one)
+        return library
+
+    def find_in_folder(self, asked: AskedQuestion, begun: float, before: "Sequence[Question]" = ()) -> AskedQuestion:
         """A question about a folder as one about those of its videos that fit it best; any other one as it is.
 
         Args:
             asked: the question; all videos of its folder are indexed, as far as its time allows.
             begun: when it began, of `time.monotonic`.
+            before: the questions that it follows.
 
         Raises:
             ValueError: the folder holds no video that can be searched.
@@ -333,16 +366,10 @@ class Sleuth:
         if asked.folder is None:
             return asked
         from agent.limits import compute_seconds_left
-        from agent.sessions.library import find_question_videos, update_library
-        from tools.index.library import Library
+        from agent.sessions.library import find_question_videos
 
-        def open_one(path: Path) -> "AbstractContextManager[Toolbox]":
-            return self._opened(make_key(path, {}), lambda _: None)
-
-        library = Library(asked.folder, self._encoder.get(), self._cache)
         with set_deadline(compute_seconds_left(asked.limits, begun)):
-            update_library(library, open_one)
-            return find_question_videos(asked, library)
+            return find_question_videos(asked, self.open_library(asked.folder), before)
 
     def submit(self, work: Callable[..., _T], *arguments: object) -> "Future[_T]":
         """Runs work of a door on a thread of the executor."""
@@ -381,9 +408,6 @@ class Sleuth:
         return {**self._tools, **configured}
 
     def _session(self, video: Videos, options: VideoOptions, earlier: "tuple[Trajectory, ...]") -> Session:
-        if isinstance(video, str | Path) and is_searched(Path(video), options.get("fps")):
-            raise ValueError(f"{video} is a folder: a session is about one video or several, `ask` is about a folder")
-
         def begin(question: str, more: QuestionOptions, history: History) -> Run:
             return self._begin(video, question, {**options, **more}, history)
 
@@ -443,7 +467,10 @@ class Sleuth:
             with ExitStack() as stack:
                 remember = stack.enter_context(history.held())
                 begun = time.monotonic()  # the question before it does not cost this one its time
-                asked = self.find_in_folder(asked, begun)
+                earlier = history.trajectories
+                if asked.folder is not None:
+                    asked = self.find_in_folder(asked, begun, [run.question for run in earlier])
+                    earlier = history.list_about(asked.question)
                 toolbox = stack.enter_context(self.borrow_tools(asked, begun, progress.read))
                 if toolbox is None:
                     return asked, left_out(Stop.TIME_LIMIT)
@@ -460,7 +487,7 @@ class Sleuth:
                     effort=asked.effort,
                     examples=asked.examples,
                     verify=asked.verify,
-                    earlier=history.trajectories,
+                    earlier=earlier,
                     on_event=tell,
                 )
                 return asked, remember(answer_late(ended))

@@ -12,27 +12,19 @@ those again and nothing else is lost. `python -m evals.score RUN ...` prints the
 import argparse
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
-from agent.cost.estimate import check_cost_limit
 from agent.ending import Parser
-from agent.limits import QuestionBudget
-from agent.loop.ask import choose_mode
 from agent.loop.examples import MOST_ROUNDS, read_examples
 from agent.loop.modes import Mode
 from agent.loop.self_consistency import count_most_runs
 from agent.options import add_limit_options, add_model_options, read_budget, read_policy_options
-from agent.policies.captioner import check_captioner
-from agent.policies.registry import open_policy
-from agent.policy import Policy, PolicyError, PolicyOptions
-from agent.trajectory import STRATEGIES, VOTES, Limits, Stop, Strategy, Trajectory, Vote
-from evals.benchmarks.catalogue import BENCHMARKS
+from agent.policy import Policy, PolicyError
+from agent.trajectory import STRATEGIES, VOTES, Stop, Trajectory
 from evals.command_line import end, quote_command, say
-from evals.controls.baselines import TopFrame
-from evals.controls.catalogue import CONTROLS, ONE_TURN, control_named
-from evals.controls.frames import uniform_frames
+from evals.controls.catalogue import CONTROLS
 from evals.datasets.dataset import QuestionSet, sample_entries
 from evals.datasets.registry import NAMES, Wording, open_set
 from evals.runner.manifest import (
@@ -50,100 +42,16 @@ from evals.runner.manifest import (
 from evals.runner.patience import PolicyPatience
 from evals.runner.preflight import Say, check_files, select_playable
 from evals.runner.progress import RowProgress, forecast_cost
+from evals.runner.ray_run import run_on_ray
+from evals.runner.run_config import RunConfig as RunConfig  # callers of `main` need it too
 from evals.runner.run_file import TRAJECTORIES, RunFile, lock_folder
 from evals.runner.run_folder import plan_control
-from evals.runner.runner import RunSettings, Task, make_tasks, run_tasks
+from evals.runner.runner import Task, make_tasks, run_tasks
 from evals.runner.weights import hash_weights
 from evals.score import read_run, render_page
 from tools.encoders.registry import open_encoder
 
 FAILED = (Stop.CRASHED, Stop.POLICY_FAILED)
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    """Options of a run: benchmark, policy, control, limits and folder."""
-
-    benchmark: str
-    data: str
-    """Folder with the official files; for `clips` also a JSONL file, for `composed` also a recipe."""
-    out: Path
-    """Folder of the run."""
-    policy: str = "lite"
-    videos: Path | None = None
-    """Folder of the videos of `clips`; beside the questions if None."""
-    control: str | None = None
-    prompt: Wording = "agent"
-    """Whose prompt asks the questions: ours with tools, or the benchmark's own with its frames, in one turn."""
-    mode: Mode | None = None
-    strategy: Strategy = "direct"
-    samples: int = 1
-    """Samples that vote on each answer."""
-    vote: Vote = "majority"
-    examples: Path | None = None
-    """Folder of saved runs that were right, of which a model is shown the most similar."""
-    runs: int = 1
-    """Runs of each question, each with seeds of its own."""
-    limit: int | None = None
-    """Number of questions, drawn by the seed; None asks all."""
-    verify: bool = True
-    """Whether the policy answers a second time from the evidence alone; never under a control."""
-    encoder: str | None = None
-    """Encoder of the frame index; None takes the default one."""
-    limits: Limits = field(default_factory=Limits)
-    budget: QuestionBudget | None = None
-    """What the limits of a video longer than a clip come from; None has `limits` for all."""
-    options: PolicyOptions = field(default_factory=lambda: PolicyOptions(concurrency=1))
-    """Sampling options of a model; `concurrency` questions are run at the same time."""
-    retry_failed: bool = False
-    force: bool = False
-    """Whether to ask what can be asked in spite of what is wrong with the rest."""
-
-    def __post_init__(self) -> None:
-        for name in ("samples", "runs", "limit"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"need --{name} >= 1, got {value}")
-        way = f"--mode {self.mode}" if self.mode else "" if self.strategy == "direct" else f"--strategy {self.strategy}"
-        if self.prompt == "published" and (way or self.control not in (None, *ONE_TURN)):
-            refused = way or f"--control {self.control}"
-            raise ValueError(f"the published prompt is sent in one turn with frames and no tools: leave {refused} out")
-
-    def run_settings(self, policy: Policy) -> RunSettings:
-        """The settings by which every question is run with a policy.
-
-        Raises:
-            ValueError: the policy can't be run so, or would give the same answer in all samples or runs.
-        """
-        choose_mode(policy, self.mode)
-        check_captioner(None, self.mode, self.limits)
-        if self.strategy != "direct" and policy.setup is None:
-            raise ValueError(f"{policy.spec} is no language model: --strategy is for models")
-        check_cost_limit(policy, self.limits)
-        if max(self.samples, self.runs) > 1 or self.strategy == "uncertain":
-            if policy.setup is None:
-                raise ValueError(f"{policy.spec} answers the same each time: --samples and --runs are for models")
-            if self.options.temperature == 0:
-                raise ValueError("with --temperature 0 all runs are the same: give one above it, e.g. 0.7")
-        control, verify = control_named(self.control), self.verify and self.control is None
-        if self.prompt == "published":
-            if policy.setup is None:
-                raise ValueError(f"{policy.spec} reads no prompt: --prompt published is for models")
-            if self.control is None:
-                control = replace(control, give=uniform_frames(BENCHMARKS[self.benchmark].frames))
-        return RunSettings(
-            policy,
-            self.limits,
-            control,
-            self.mode,
-            self.samples,
-            verify,
-            self.encoder,
-            strategy=self.strategy,
-            vote=self.vote,
-            budget=self.budget,
-            examples=() if self.examples is None else read_examples(self.examples),
-        )
 
 
 def main(config: RunConfig, command: str = "", say: Say = lambda _: None, policy: Policy | None = None) -> str:
@@ -157,7 +65,7 @@ def main(config: RunConfig, command: str = "", say: Say = lambda _: None, policy
 
     Raises:
         ValueError: the files, the policy or the folder can't be used.
-        MissingPartError: the policy or the encoder needs a package that is not installed.
+        MissingPartError: the policy, the encoder or Ray needs a package that is not installed.
         PolicyError: the policy can't be had, or fails again and again.
         KeyboardInterrupt: stopped by the user; what was run is kept.
     """
@@ -206,6 +114,7 @@ def _terms(asked_of: QuestionSet, config: RunConfig) -> Terms:
         samples=config.samples,
         vote=config.vote,
         examples=None if config.examples is None else hash_examples(read_examples(config.examples)),
+        captioner=config.captioner,
         effort="medium" if config.budget is None else config.budget.effort,
         verify=config.verify and config.control is None,
         encoder=config.encoder,
@@ -246,7 +155,7 @@ class _RunningSession:
 def _run_tasks(tasks: Sequence[Task], rows: RunFile, session: _RunningSession, policy: Policy | None) -> None:
     """Runs the tasks and keeps their rows, with a manifest written before the first and after the last."""
     config, before = session.config, session.manifest.sessions
-    policy = policy or _open_policy(config)
+    policy = policy or config.open_policy()
     settings = config.run_settings(policy)
     encoder = open_encoder(config.encoder or "auto").name  # here, since without one every question would crash
     now = begin_session(session.command, config.options.concurrency, encoder)
@@ -254,14 +163,13 @@ def _run_tasks(tasks: Sequence[Task], rows: RunFile, session: _RunningSession, p
     write_manifest(config.out, replace(manifest, setup=policy.setup, sessions=(*before, now)))
     try:
         keep = _Keeper(rows, session, len(tasks))
-        run_tasks(tasks, settings, keep, concurrency=config.options.concurrency, say=session.say)
+        if config.ray is None:
+            run_tasks(tasks, settings, keep, concurrency=config.options.concurrency, say=session.say)
+        else:
+            run_on_ray(tasks, config, keep, config.ray)
     finally:
         setup = policy.setup  # some backends find out only from a server what it takes
         write_manifest(config.out, replace(manifest, setup=setup, sessions=(*before, end_session(now))))
-
-
-def _open_policy(config: RunConfig) -> Policy:
-    return TopFrame() if config.policy == TopFrame.spec else open_policy(config.policy, config.options)
 
 
 class _Keeper:
@@ -316,10 +224,14 @@ def _parse_arguments(arguments: Sequence[str] | None) -> RunConfig:
     parser.add_argument("--samples", type=int, default=1, metavar="N", help="the majority of N answers")
     parser.add_argument("--vote", choices=VOTES, default="majority", help="one for each sample, or its confidence")
     parser.add_argument("--examples", type=Path, metavar="FOLDER", help="saved runs that were right, shown to a model")
+    parser.add_argument("--captioner", metavar="SPEC", help="a model that describes windows to the one that is asked")
     parser.add_argument("--runs", type=int, default=1, metavar="K", help="of each question, with seeds of their own")
     parser.add_argument("--limit", type=int, metavar="N", help="questions, drawn by --seed")
     parser.add_argument("--encoder", metavar="SPEC", help="of the frame index")
     parser.add_argument("--no-verify", action="store_true", help="no second answer from the evidence alone")
+    parser.add_argument(
+        "--ray", metavar="ADDRESS", help="let a Ray cluster run it, one task a video; local starts one here"
+    )
     parser.add_argument("--retry-failed", action="store_true", help="play what crashed or whose policy failed again")
     parser.add_argument("--force", action="store_true", help="ask what can be asked in spite of what is wrong")
     add_limit_options(parser)
@@ -330,8 +242,8 @@ def _parse_arguments(arguments: Sequence[str] | None) -> RunConfig:
 
 def _config(got: argparse.Namespace) -> RunConfig:
     options = read_policy_options(got).for_samples(2 if got.strategy == "uncertain" else got.samples)
-    names = "benchmark data out policy videos control prompt mode strategy samples vote examples".split()
-    names += "runs limit encoder retry_failed force".split()
+    names = "benchmark data out policy videos control prompt mode strategy samples vote examples captioner".split()
+    names += "runs limit encoder ray retry_failed force".split()
     rest = {name: getattr(got, name) for name in names}
     budget = read_budget(got)
     return RunConfig(**rest, verify=not got.no_verify, limits=budget.for_length(), budget=budget, options=options)

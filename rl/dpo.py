@@ -22,7 +22,6 @@ from torch.nn import functional
 
 from agent.policies.local.loading import Loaded, load_model
 from agent.policies.transformers import find_model
-from rl.data.text_tools import describe_tools
 from rl.finetune.dpo_config import DpoConfig
 from rl.finetune.rows import TrainingConversation, read_rows
 from rl.finetune.trainer import RunTrainer, draw_steps, precision, save_around, with_lora
@@ -115,7 +114,7 @@ def read_pairs(loaded: Loaded, config: DpoConfig) -> list[RunPair]:
         read_rows(
             [config.pairs / name],
             loaded.scribe,
-            describe_tools(config.tools),
+            config.specs,
             _UNLIMITED_TOKENS,
             loaded.eyes,
             max_frame_pixels=config.max_frame_pixels,

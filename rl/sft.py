@@ -21,7 +21,7 @@ import torch
 
 from agent.policies.local.loading import Loaded, load_model
 from agent.policies.transformers import find_model
-from rl.data.text_tools import describe_tools
+from rl.finetune.frozen import freeze, match_modules
 from rl.finetune.rows import Rows, TrainingConversation, read_rows
 from rl.finetune.sft_config import SftConfig
 from rl.finetune.trainer import RunTrainer, draw_steps, save_around, with_lora
@@ -60,7 +60,7 @@ def main(config: SftConfig, say: Callable[[str], None] = lambda _: None) -> list
     torch.manual_seed(config.seed)
     folder = find_model(config.model)
     loaded = load_model(folder, config.max_frame_pixels)
-    specs = describe_tools(config.tools)
+    specs = config.specs
     found = read_rows(
         config.data, loaded.scribe, specs, config.max_tokens, loaded.eyes, max_frame_pixels=config.max_frame_pixels
     )
@@ -146,8 +146,10 @@ def _prepare_model(loaded: Loaded, config: SftConfig) -> Any:
         model = loaded.model.float()  # loaded in half precision on a GPU, where small steps would be rounded away
         for name, weight in model.named_parameters():
             weight.requires_grad_(config.train_eyes or not is_of_eyes(name))
+        freeze(model, config.frozen)
         return model
-    return with_lora(loaded.model, config.lora_rank, config.start, None if config.train_eyes else OF_EYES)
+    left_out = [*(() if config.train_eyes else (OF_EYES,)), *([match_modules(config.frozen)] if config.frozen else ())]
+    return with_lora(loaded.model, config.lora_rank, config.start, "|".join(left_out) or None)
 
 
 def _describe_rows(found: Rows) -> str:

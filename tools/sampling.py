@@ -162,6 +162,28 @@ def pick_apart(
     return picked
 
 
+def pick_first(times: Sequence[float], count: int) -> list[float]:
+    """The first distinct times of a ranked list, at least a second apart."""
+    return [times[i] for i in pick_apart(range(len(times)), times, count, 1.0)]
+
+
+def subtract_spans(
+    start_seconds: float, stop_seconds: float, left_out: Sequence[tuple[float, float]]
+) -> tuple[tuple[float, float], ...] | None:
+    """What is left of a window without some parts, ascending; None where nothing is left out.
+
+    Args:
+        start_seconds: start of the window.
+        stop_seconds: end of the window, not included.
+        left_out: (start, stop) of each part in seconds, ascending.
+    """
+    parts, at = [], start_seconds
+    for start, stop in left_out:
+        parts += [(at, start)] if start > at else []
+        at = max(at, stop)
+    return (*parts, *([(at, stop_seconds)] if at < stop_seconds else [])) if left_out else None
+
+
 def format_seconds(seconds: float) -> str:
     """A frame's time in hundredths, rounded up: asking a tool for it gives this frame, not the previous.
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from agent.cli.run_options import VIDEO, add_run_options, check_order, is_file, run_question
 from agent.paths import escape_path
-from agent.sessions.options import is_searched
 from agent.trajectory import Question
 
 if TYPE_CHECKING:
@@ -31,18 +30,8 @@ def add(commands: "Commands") -> None:
 
 def _run(options: argparse.Namespace) -> int:
     _check_words(options.videos, options.question)
-    if len(options.videos) == 1 and is_searched(Path(options.videos[0]), options.fps):
-        return _ask_folder(options)
     first, *others = (escape_path(video) for video in options.videos)
     question = Question(first, options.question, tuple(options.option), other_videos=tuple(others))
-    return run_question(options, question)
-
-
-def _ask_folder(options: argparse.Namespace) -> int:
-    if options.subtitles is not None:
-        raise ValueError(f"subtitles can be given for one video only, got {options.subtitles} for a folder")
-    question = Question(escape_path(options.videos[0]), options.question, tuple(options.option))
-    options.folder, options.videos = Path(options.videos[0]), []
     return run_question(options, question)
 
 

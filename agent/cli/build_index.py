@@ -1,31 +1,25 @@
 """`agent index`: builds the caches ahead of questions, and keeps them within their size."""
 
-import os
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from agent.policies.captioner import open_captioner
 from agent.report.console import show_index_progress
 from agent.sessions.library import describe_indexed
-from tools.cache import DEFAULT_LIMIT_BYTES, CacheError, find_cache_root, prune
+from tools.cache import DEFAULT_LIMIT_BYTES, CacheError, prune
 from tools.encoders.registry import Encoder, open_encoder
 from tools.index.library import IndexedVideo, Library, list_videos
 from tools.index.video_index import IndexProgress
 from tools.observation import MissingPartError, ToolError
-from tools.packaged_weights import is_installed, make_install_command
+from tools.runtime.ray_cluster import LostWork, work_off
 from tools.toolbox import Toolbox, open_toolbox
 from tools.video.video import VideoError
 from tools.vision.captioner import Captioner, CaptionModel
-
-_RETRIES = 3
-"""Times that a task is tried again whose worker died."""
 
 
 @dataclass(frozen=True)
@@ -187,41 +181,16 @@ def index_one(job: IndexJob, encoder: Encoder, on_progress: Callable[[IndexProgr
 
 
 def work_off_on_ray(jobs: Iterable[IndexJob], address: str) -> Iterator[tuple[IndexJob, IndexOutcome]]:
-    """Indexes videos as tasks of a Ray cluster, each with its outcome as it comes; a killed worker's task is retried.
-
-    Every worker sees the videos and the cache under the paths that they have here.
+    """Indexes videos as tasks of a Ray cluster, each with its outcome as it comes; errors as those of `open_ray`.
 
     Args:
         jobs: the videos.
         address: where the cluster is, as `ray.init` takes it; `local` starts one here, which ends with the work.
-
-    Raises:
-        ValueError: there is no such cluster.
-        MissingPartError: Ray is not installed.
     """
-    if not is_installed("ray"):
-        raise MissingPartError(f"Ray is not installed: run `{make_install_command('ray')}`")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    ray: Any = import_module("ray")
-    known = {name: value for name, value in os.environ.items() if name.startswith("VIDEOSLEUTH_")}
-    known |= {"VIDEOSLEUTH_CACHE": str(find_cache_root()), "PYTHONPATH": str(Path(__file__).parents[2])}
-    local = {"include_dashboard": False} if address == "local" else {}
-    try:
-        ray.init(address, runtime_env={"env_vars": known}, log_to_driver=False, logging_level="ERROR", **local)
-    except (ConnectionError, ValueError) as error:
-        raise ValueError(f"no Ray cluster answers at {address}: {error}") from None
-    try:
-        index = ray.remote(num_cpus=1, max_retries=_RETRIES)(_index_in_worker)
-        waiting = {index.remote(replace(job, video=job.video.absolute())): job for job in jobs}
-        while waiting:
-            (done,), _ = ray.wait(list(waiting), num_returns=1)
-            job = waiting.pop(done)
-            try:
-                yield job, ray.get(done)
-            except ray.exceptions.RayError as error:
-                yield job, IndexOutcome(f"{job.video}: the worker that had it died, again and again: {error}")
-    finally:
-        ray.shutdown()
+    for job, outcome in work_off(_index_in_worker, jobs, address):
+        if isinstance(outcome, LostWork):
+            outcome = IndexOutcome(f"{job.video}: the worker that had it died, again and again: {outcome.why}")
+        yield job, outcome
 
 
 def _index_in_worker(job: IndexJob) -> IndexOutcome:

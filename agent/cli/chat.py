@@ -1,4 +1,4 @@
-"""`agent chat`: questions about one video in a terminal, each of which knows those before it.
+"""`agent chat`: questions about one video, several or a folder in a terminal, each of which knows those before it.
 
 Ctrl-C stops an answer and not the chat, Ctrl-D ends it. Arrow keys bring back what was asked, where the terminal's line
 editor is there.
@@ -10,7 +10,14 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from agent.cli.run_options import VIDEO, add_asking_options, open_asked_policy, tell_of_subtitles
+from agent.cli.run_options import (
+    VIDEO,
+    add_asking_options,
+    open_asked_policy,
+    read_video_options,
+    take_folder,
+    tell_of_subtitles,
+)
 from agent.options import read_budget
 from agent.outputs import write_output
 from agent.paths import escape_path
@@ -21,7 +28,7 @@ if TYPE_CHECKING:
     from agent.cli import Commands
     from agent.events import Event
     from agent.run_result import RunResult
-    from agent.sessions.options import QuestionOptions, VideoOptions
+    from agent.sessions.options import QuestionOptions
     from agent.sessions.session import Session
 
 _PROMPT = "? "
@@ -35,7 +42,12 @@ Ctrl-C stops an answer, Ctrl-D ends the chat."""
 def add(commands: "Commands") -> None:
     """Adds the command to the parser."""
     chat = commands.add_parser("chat", help="ask about a video, or several, again and again; what was seen is kept")
-    chat.add_argument("videos", metavar="VIDEO", nargs="+", help=f"{VIDEO}; several are asked about together")
+    chat.add_argument(
+        "videos",
+        metavar="VIDEO",
+        nargs="+",
+        help=f"{VIDEO}; several are asked about together; of a folder those that fit each question best",
+    )
     add_asking_options(chat)
     chat.add_argument("--resume", metavar="FILE.json", help="go on with a chat, or a run, that was saved")
     chat.set_defaults(run=_run, takes_standard_input=False)  # the questions are read there
@@ -48,6 +60,8 @@ def _run(options: argparse.Namespace) -> int:
     progress = Screen(stderr=True)
     first, *others = (escape_path(video) for video in options.videos)
     question = Question(first, "?", other_videos=tuple(others))
+    videos = options.videos
+    take_folder(options)
     policy = open_asked_policy(options, question, progress, progress)
     tell_of_subtitles(options, progress)
     asked: QuestionOptions = {
@@ -60,36 +74,18 @@ def _run(options: argparse.Namespace) -> int:
         "effort": options.effort,
         **read_budget(options).given,  # type: ignore[typeddict-item]  # the names of `Limits`
     }
-    opened = _video_options(options)
+    opened = read_video_options(options)
     sleuth = Sleuth(policy, encoder=options.encoder, captioner=options.captioner, use_configured_tools=True)
     with sleuth:
         if options.resume is None:
-            session = sleuth.open(options.videos, **opened)
+            session = sleuth.open(videos, **opened)
         else:
-            session = sleuth.resume(options.resume, options.videos, **opened)
+            session = sleuth.resume(options.resume, videos, **opened)
         if policy.spec == "lite":
             progress.print(ABOUT, style="dim", highlight=False, soft_wrap=True)
         progress.print("Ask; /help says what else there is.", style="dim", highlight=False)
         _ChatLoop(session, asked, progress).talk()
     return 0
-
-
-def _video_options(options: argparse.Namespace) -> "VideoOptions":
-    """The options that were given; what a saved chat has on record stays as it is without them."""
-    given: VideoOptions = {}
-    if options.subtitles is not None:
-        given["subtitles"] = options.subtitles
-    if options.start is not None:
-        given["from_seconds"] = options.start
-    if options.until is not None:
-        given["until_seconds"] = options.until
-    if options.fps is not None:
-        given["fps"] = options.fps
-    if options.audio is not None:
-        given["audio_track"] = options.audio
-    if options.picture_stream is not None:
-        given["picture_stream"] = options.picture_stream
-    return given
 
 
 class _ChatLoop:

@@ -39,6 +39,7 @@ PACKAGES = {
         "sft": ("rl.sft", "imitation of kept runs"),
         "dpo": ("rl.dpo", "learning from pairs of a good and a bad run"),
         "curate": ("rl.data.curation", "training questions out of candidates"),
+        "export": ("rl.data.export", "kept runs as data of ms-swift or LLaMA-Factory"),
         "collect": ("rl.collect", "play composed questions and keep the runs"),
         "verify": ("rl.verify", "pairs of a good and a bad run"),
         "compare": ("rl.compare", "accuracy of runs with intervals and paired tests"),

@@ -1,12 +1,14 @@
 """`agent predict`: the three most likely next events, from what comes before a second and from nothing later."""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli.run_options import VIDEO, add_run_options, run_question
 from agent.cli.schema import add_schema_option
 from agent.options import read_seconds
 from agent.paths import escape_path
+from agent.sessions.options import is_searched
 from agent.trajectory import Question
 
 if TYPE_CHECKING:
@@ -34,5 +36,7 @@ def add(commands: "Commands") -> None:
 def _run(options: argparse.Namespace) -> int:
     if options.at is not None and options.until is not None:
         raise ValueError("--at and --to are the same for agent predict: give one of them")
+    if is_searched(Path(options.videos[0]), options.fps):
+        raise ValueError(f"{options.videos[0]} is a folder: agent predict is about one video, so name it")
     question = Question(escape_path(options.videos[0]), _TEXT, task="predict", until_seconds=options.at)
     return run_question(options, question)

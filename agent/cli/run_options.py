@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from agent.loop.ask import QuestionTools
     from agent.loop.graph import OnEvent
     from agent.policy import Policy
+    from agent.sessions.options import VideoOptions
     from agent.trajectory import Turn
     from tools.index.video_index import IndexProgress
     from tools.toolbox import Toolbox
@@ -47,7 +48,6 @@ ENCODER = "of the frame index: auto, packaged, open_clip:MODEL[@CHECKPOINT]"
 def add_run_options(command: argparse.ArgumentParser) -> None:
     """Adds the options for the policy, the limits and the outputs of a run to a command."""
     add_asking_options(command)
-    command.set_defaults(folder=None)
     command.add_argument("--resume", action="store_true", help="go on with this very question where it was interrupted")
     command.add_argument("--quiet", action="store_true", help="nothing but the answer, and what went wrong")
     command.add_argument("--json", action="store_true", help="one JSON object on stdout and nothing else")
@@ -103,6 +103,42 @@ def add_asking_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--no-verify", action="store_true", help="skip the second answer from the evidence alone")
     add_model_options(command)
+    command.set_defaults(folder=None)
+
+
+def take_folder(options: argparse.Namespace) -> None:
+    """Puts a folder of videos that stands in the place of a video into `folder`: its videos are found by the question.
+
+    Args:
+        options: the parsed options of `add_asking_options`, and `videos`.
+
+    Raises:
+        ValueError: something is chosen in it that can be chosen in one video only.
+    """
+    from agent.sessions.options import find_folder, make_key
+
+    chosen = read_video_options(options)
+    options.folder = find_folder([make_key(video, chosen) for video in options.videos])
+    if options.folder is not None:
+        options.videos = []
+
+
+def read_video_options(options: argparse.Namespace) -> "VideoOptions":
+    """The options for the opening of a video that were given; a saved chat has the others on record."""
+    given: VideoOptions = {}
+    if options.subtitles is not None:
+        given["subtitles"] = options.subtitles
+    if options.start is not None:
+        given["from_seconds"] = options.start
+    if options.until is not None:
+        given["until_seconds"] = options.until
+    if options.fps is not None:
+        given["fps"] = options.fps
+    if options.audio is not None:
+        given["audio_track"] = options.audio
+    if options.picture_stream is not None:
+        given["picture_stream"] = options.picture_stream
+    return given
 
 
 def add_window_options(command: argparse.ArgumentParser) -> None:
@@ -129,7 +165,7 @@ def run_question(options: argparse.Namespace, question: Question) -> int:
     """Runs the question with the given options, prints the result, and gives the exit status.
 
     Args:
-        options: the parsed options of `add_run_options`, and `videos`, or a `folder` to find them in.
+        options: the parsed options of `add_run_options`, and `videos`, which may be a folder to find them in.
         question: the question; an end of its own comes before that of `--to`.
 
     Raises:
@@ -160,6 +196,7 @@ def run_question(options: argparse.Namespace, question: Question) -> int:
         fps=options.fps,
     )
     budget = read_budget(options)
+    take_folder(options)
     examples = () if options.examples is None else read_examples(options.examples)
     limits = budget.for_length()
     policy = open_asked_policy(options, question, progress, complaints)

@@ -1,7 +1,7 @@
-"""Folders whose files a stranger may name; links are followed before it is looked where a file lies."""
+"""Folders whose files and folders a stranger may name; links are followed before it is looked where a file lies."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -58,14 +58,39 @@ class AllowedFolders:
         Raises:
             NotAllowedError: it is no file in one of them. What does not exist and what may not be seen sound the same.
         """
+        return self._find(path, Path.is_file)
+
+    def find_videos(self, path: str | Path) -> Path:
+        """The file, or the folder of videos, behind a path, as `find` gives it; `.` is an allowed folder itself.
+
+        Raises:
+            NotAllowedError: it is neither.
+        """
+        return self._find(path, lambda found: found.is_file() or (found.is_dir() and bool(str(path).strip())))
+
+    def refuse(self, video: Path) -> str | None:
+        """Leaves a video of a folder out that is hidden, or that a link leads out to (`Sleuth.with_refusals`)."""
+        return None if is_open_to(video, self.folders) else ""
+
+    def _find(self, path: str | Path, is_wanted: Callable[[Path], bool]) -> Path:
         for folder in self.folders:
             try:
-                file = (folder / path).resolve(strict=True)
-                if file.is_file() and any(file.is_relative_to(allowed) for allowed in self.folders):
-                    return file
+                found = (folder / path).resolve(strict=True)
+                if is_wanted(found) and any(found.is_relative_to(allowed) for allowed in self.folders):
+                    return found
             except (OSError, ValueError, RuntimeError):  # no such file, a zero byte, a circle of links
                 continue
         raise NotAllowedError(f"{str(path)!r:.200} is no file in a folder that this server may read")
+
+
+def is_open_to(video: Path, folders: Iterable[Path]) -> bool:
+    """Whether a video may be found by strangers in these folders: links lead out of none, and no part is hidden."""
+    try:
+        file = video.resolve(strict=True)
+    except (OSError, RuntimeError):
+        return False
+    inside = (file.relative_to(folder).parts for folder in folders if file.is_relative_to(folder))
+    return any(not any(part.startswith(".") for part in parts) for parts in inside)
 
 
 def _walk(folder: Path) -> Iterator[str]:

@@ -37,7 +37,7 @@ class ChatContext:
     """The context of a chat."""
 
     video: str | list[str] = ""
-    """Name or path of the video, or those of several; empty takes them from the text."""
+    """Name or path of the video, or of a folder of videos, or those of several videos; empty looks in the text."""
 
 
 class ChatInput(TypedDict):
@@ -73,7 +73,10 @@ def build_chat_graph(
         text = str(state["messages"][-1].text)
         named = (runtime.context.video if runtime.context else "") or []
         try:
-            videos = [str(allowed.find(name)) for name in ([named] if isinstance(named, str) else named)]
+            videos = [
+                str(found)
+                for found in ([allowed.find_videos(named)] if isinstance(named, str) else map(allowed.find, named))
+            ]
         except NotAllowedError as error:
             return Command(goto=END, update={"messages": [AIMessage(str(error))]})
         if not videos:
@@ -86,6 +89,7 @@ def build_chat_graph(
     graph = StateGraph(ChatState, ChatContext, input_schema=ChatInput)
     graph.add_node("read", read, destinations=("begin", END))
     graph.add_edge(START, "read")
+    sleuth = sleuth.with_refusals(allowed.refuse)
     wire_nodes(graph, VideoNodes(sleuth, approve, options, _make_messages, follows=True))
     return add_limit(graph.compile(), options)
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-_PATH = re.compile(r"(?<![\w:/.])/(?:[^\s/:;,'\"()]+/)*[^\s/:;,'\"()]+")
+_PATH = r"(?<![\w:/.])/(?:[^\s/:;,'\"()]+/)*[^\s/:;,'\"()]+"
 
 
 def hide_paths(words: str, names: Mapping[str, str] | None = None) -> str:
@@ -11,9 +11,15 @@ def hide_paths(words: str, names: Mapping[str, str] | None = None) -> str:
 
     Args:
         words: what is to be said.
-        names: what the stranger calls a file, by its path: stands in its place.
+        names: what the stranger calls a file or a folder, by its path: stands in its place.
     """
     names = names or {}
-    known = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
-    parts = re.split(f"({known})", words) if known else [words]
-    return "".join(names[part] if part in names else _PATH.sub("[path]", part) for part in parts)
+    known = [rf"{re.escape(path)}(?!\w)" for path in sorted(names, key=len, reverse=True)]
+    return re.sub("|".join([*known, _PATH]), lambda found: names.get(found[0], "[path]"), words)
+
+
+def use_names(words: str, names: Mapping[str, str]) -> str:
+    """The words with what the stranger calls a file or a folder in the place of its path; all else as it is."""
+    for path in sorted(names, key=len, reverse=True):
+        words = words.replace(path, names[path])
+    return words

@@ -30,14 +30,17 @@ def make_video_tool(sleuth: Sleuth, folders: Iterable[str | Path], **options: Un
     """
     allowed = AllowedFolders(folders)
 
+    sleuth = sleuth.with_refusals(allowed.refuse)
+
     def find(video: str | list[str]) -> list[Path]:
-        return [allowed.find(name) for name in ([video] if isinstance(video, str) else video)]
+        return [allowed.find_videos(video)] if isinstance(video, str) else [allowed.find(name) for name in video]
 
     def ask_video(video: str | list[str], question: str) -> Reply:
         """Answer a question about a video by looking at it, with the times that the answer rests on.
 
         Args:
-            video: Name or path of the video file; a list of them asks about several, numbered from 1.
+            video: Name or path of the video file; a list of them asks about several, numbered from 1. Of a folder of
+                videos those that fit the question are looked into.
             question: The question, in words.
         """
         try:

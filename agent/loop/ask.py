@@ -12,7 +12,7 @@ from agent.limits import compute_scale
 from agent.loop.checkpoint import open_sqlite_checkpointer
 from agent.loop.examples import ask_with_examples, rank_examples
 from agent.loop.graph import OnEvent, RunContext, build_graph, run_graph
-from agent.loop.modes import TOOLS, Mode, OfferedTools, WordTools, plan_initial_calls
+from agent.loop.modes import TOOLS, Mode, NamedTools, OfferedTools, WordTools, plan_initial_calls
 from agent.loop.run_pictures import RunPictures
 from agent.loop.self_consistency import AT_ONCE, ask_where_unsure, ask_with_voting
 from agent.loop.several_videos import SeveralVideos, VideoTools
@@ -260,14 +260,21 @@ def make_run_context(
         ValueError: the policy has no such mode.
     """
     mode = _choose_mode_for(list_videos(toolbox), policy, mode)
-    tools: Tools = toolbox
-    if opening is None and mode in TOOLS:
+    if opening is not None:
+        mode = None
+    tools = choose_tools(strategy, RunPictures(_narrow_to_mode(toolbox, mode)))
+    # what the mode shows first is not the policy's choice: it is shown without the policy having the tool
+    first = _narrow_to_mode(toolbox.whole, mode) if isinstance(toolbox, NamedTools) else None
+    return RunContext(
+        policy, tools, verify and policy.setup is not None, look_again, opening or (), opening_tools=first
+    )
+
+
+def _narrow_to_mode(toolbox: QuestionTools, mode: Mode | None) -> Tools:
+    if mode in TOOLS:
         of_others = {spec.name for spec in toolbox.specs} - {*TOOL_NAMES, *OPTIONAL_TOOLS}
-        tools = WordTools(toolbox, TOOLS[mode] | of_others)
-    elif opening is None and mode is not None:
-        tools = OfferedTools(toolbox)
-    tools = choose_tools(strategy, RunPictures(tools))
-    return RunContext(policy, tools, verify and policy.setup is not None, look_again, opening or ())
+        return WordTools(toolbox, TOOLS[mode] | of_others)
+    return toolbox if mode is None else OfferedTools(toolbox)
 
 
 def _choose_mode_for(videos: Sequence[VideoTools], policy: Policy, wanted: Mode | None) -> Mode | None:

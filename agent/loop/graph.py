@@ -52,6 +52,8 @@ class RunContext:
     """Tool calls that are made before the policy's first turn."""
     notice: str = ""
     """What the policy is told behind what these calls show."""
+    opening_tools: Tools | None = None
+    """What runs these calls, where the policy has fewer tools than they need; None where it is the policy's own."""
 
 
 Graph = CompiledStateGraph[State, RunContext, State, State]
@@ -62,7 +64,8 @@ OnEvent = Callable[[Turn | Trajectory], None]
 def make_initial_calls(state: State, runtime: Runtime[RunContext]) -> dict[str, Trajectory]:
     """Makes the initial tool calls, as a step that is not counted as a turn."""
     context = runtime.context
-    opened = step(state["trajectory"], Turn("", Calls(context.opening), is_opening=True), context.toolbox)
+    tools = context.opening_tools or context.toolbox
+    opened = step(state["trajectory"], Turn("", Calls(context.opening), is_opening=True), tools)
     *_, last = opened.steps
     told = replace(last, notice=f"{context.notice} {last.notice}".strip())
     return {"trajectory": replace(opened, steps=(told,))}

@@ -11,11 +11,13 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from agent.coverage import compute_frame_spans
+from agent.loop.several_videos import VideoTools
 from agent.policy import Tools
 from agent.trajectory import Result, ToolCall, VideoFacts
 from tools.observation import FrameRef, Observation, ToolError
 from tools.schema import ToolSpec
 from tools.toolbox import CAPTION_TOOLS
+from tools.video.source import VideoSource
 
 Mode = Literal["look", "subtitles", "captions", "captions-first"]
 
@@ -152,3 +154,39 @@ class WordTools:
     def picture(self, ref: FrameRef) -> bytes | None:
         """The picture behind a reference; the evidence of an answer may still be looked at."""
         return self._tools.picture(ref)
+
+
+class NamedTools:
+    """Tools of a video of which a policy has only the named ones, whatever the calls before its first turn need."""
+
+    def __init__(self, tools: VideoTools, names: Sequence[str]) -> None:
+        self.whole, self._names = tools, names
+
+    @property
+    def video(self) -> VideoSource:
+        """The video that the tools observe."""
+        return self.whole.video
+
+    @property
+    def has_subtitles(self) -> bool:
+        """True if the speech comes from subtitles."""
+        return self.whole.has_subtitles
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """Specs of the named tools."""
+        return tuple(spec for spec in self.whole.specs if spec.name in self._names)
+
+    def call(self, name: str, arguments: dict[str, Any]) -> Observation:
+        """The observation of a call.
+
+        Raises:
+            ToolError: the tool is not among those named, or refuses its arguments.
+        """
+        if name not in self._names:
+            raise ToolError(f"there is no {name!r} here; the tools are {', '.join(self._names)}")
+        return self.whole.call(name, arguments)
+
+    def picture(self, ref: FrameRef) -> bytes | None:
+        """The JPEG behind a reference; None where the frame is damaged."""
+        return self.whole.picture(ref)

@@ -1,7 +1,7 @@
 """A question about a folder: its videos are indexed once, and those that fit the question best are looked into."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +23,8 @@ _WORDLESS = (
     "`agent index --speech --text` finds out"
 )
 LOOKED_INTO = 4
-"""Videos of a folder that a question looks into: all are open, and shown to the policy, at the same time."""
+"""Videos of a folder that a question looks into: all are open, and shown to the policy, at the same time. What is to be
+explained, or predicted, is in one."""
 
 
 def update_library(library: Library, open_one: Callable[[Path], AbstractContextManager[Toolbox]]) -> None:
@@ -65,13 +66,20 @@ def describe_indexed(toolbox: Toolbox) -> IndexedVideo:
     )
 
 
-def find_question_videos(asked: AskedQuestion, library: Library) -> AskedQuestion:
+def find_question_videos(asked: AskedQuestion, library: Library, before: Sequence[Question]) -> AskedQuestion:
     """A question about a folder as one about those of its videos that fit it best.
+
+    Args:
+        asked: the question.
+        library: the library of its folder.
+        before: questions before it; where one was about the same videos, they keep their numbers.
 
     Raises:
         VideoError: no video of it can be searched.
     """
     question = choose_videos(asked.question, library)
+    known = next((one.videos for one in reversed(before) if set(one.videos) == set(question.videos)), question.videos)
+    question = replace(question, video=known[0], other_videos=known[1:])
     keys = tuple(make_key(unescape_path(video), {}) for video in question.videos)
     return replace(asked, question=question, keys=keys, folder=None)
 
@@ -82,7 +90,8 @@ def choose_videos(question: Question, library: Library) -> Question:
     Raises:
         VideoError: no video of it can be searched.
     """
-    found = library.rank_videos(" ".join((question.text, *question.options)), LOOKED_INTO)
+    count = LOOKED_INTO if question.task == "answer" else 1
+    found = library.rank_videos(" ".join((question.text, *question.options)), count)
     problems = tuple(f"{escape_path(str(path))} was not searched: {why}" for path, why in library.problems.items())
     if library.wordless:
         problems = (_WORDLESS.format(count=library.wordless), *problems)

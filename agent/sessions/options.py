@@ -128,7 +128,6 @@ def read_options(video: Videos, text: str, options: AskOptions) -> AskedQuestion
     from agent.limits import QuestionBudget
     from agent.loop.examples import read_examples
     from agent.paths import escape_path
-    from agent.sessions.open_videos import VideoKey
     from agent.trajectory import Question
 
     if unknown := options.keys() - AskOptions.__annotations__.keys():
@@ -157,11 +156,6 @@ def read_options(video: Videos, text: str, options: AskOptions) -> AskedQuestion
     keys = tuple(make_key(path, options) for path in paths)
     given: dict[str, Any] = {name: value for name, value in options.items() if name.startswith("max_")}
     verify, samples = options.get("verify", True), options.get("samples", 1)
-    folder = keys[0].path if len(keys) == 1 and is_searched(keys[0].path, keys[0].fps) else None
-    if folder is not None and keys[0] != VideoKey(folder):
-        raise ValueError(
-            f"subtitles, a start, an end, a sound track or a stream can be chosen for one video only: {folder}"
-        )
     budget = QuestionBudget(given, options.get("effort", "medium"))
     return AskedQuestion(
         question,
@@ -174,8 +168,26 @@ def read_options(video: Videos, text: str, options: AskOptions) -> AskedQuestion
         options.get("vote", "majority"),
         () if (kept := options.get("examples")) is None else read_examples(Path(kept)),
         budget,
-        folder,
+        find_folder(keys),
     )
+
+
+def find_folder(keys: "Sequence[VideoKey]") -> Path | None:
+    """The folder that a question is about; None where its videos are named.
+
+    Raises:
+        ValueError: something is chosen in it that can be chosen in one video only.
+    """
+    from agent.sessions.open_videos import VideoKey
+
+    if len(keys) != 1 or not is_searched(keys[0].path, keys[0].fps):
+        return None
+    folder = keys[0].path
+    if keys[0] != VideoKey(folder):
+        raise ValueError(
+            f"subtitles, a start, an end, a sound track or a stream can be chosen for one video only: {folder}"
+        )
+    return folder
 
 
 def is_searched(path: Path, fps: float | None) -> bool:

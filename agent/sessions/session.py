@@ -11,6 +11,8 @@ as `lite`, answers each question for itself; the video and its index are shared 
     session = sleuth.resume("session.json")
 
 A saved session is a saved trajectory, that of its last question with the earlier ones inside.
+
+A session about a folder finds the videos of each question anew; of the questions before it knows those about the same.
 """
 
 import threading
@@ -27,7 +29,7 @@ from tools.deadline import cancellation_at_hand
 if TYPE_CHECKING:
     from agent.events import Event
     from agent.run_result import RunResult
-    from agent.trajectory import Trajectory
+    from agent.trajectory import Question, Trajectory
 
 _PATIENCE_SECONDS = 0.2
 """How often a question that waits for the one before it looks whether it was cancelled."""
@@ -53,6 +55,10 @@ class History:
             yield self._add
         finally:
             self._lock.release()
+
+    def list_about(self, question: "Question") -> "tuple[Trajectory, ...]":
+        """The trajectories that were about the very videos of a question."""
+        return tuple(run for run in self.trajectories if run.question.videos == question.videos)
 
     def _add(self, ended: "Trajectory") -> "Trajectory":
         if ended.steps:  # of one that never began there is nothing to know
@@ -104,7 +110,8 @@ class Session:
         return self._submit(self._begin(question, options, self._history))
 
     def save(self, path: str | Path) -> None:
-        """Writes the session, for `Sleuth.resume`; it is a saved trajectory, too.
+        """Writes the session, for `Sleuth.resume`; it is a saved trajectory, too. Of a folder, the questions about the
+        videos of the last one.
 
         Raises:
             ValueError: nothing was asked yet.
@@ -115,5 +122,9 @@ class Session:
 
         if not self.trajectories:
             raise ValueError("nothing was asked yet: there is no session to save")
-        *earlier, last = self.trajectories
-        write_output(path, to_json(replace(last, earlier=tuple(earlier)), indent=1) + "\n")
+        last = self.trajectories[-1]
+        if last.question.folder is None:
+            earlier = self.trajectories[:-1]
+        else:
+            earlier = self._history.list_about(last.question)[:-1]
+        write_output(path, to_json(replace(last, earlier=earlier), indent=1) + "\n")

@@ -89,6 +89,8 @@ class Terms:
     """What the vote of one of several samples weighs."""
     examples: str | None = None
     """Hash of the examples that a model was shown the most similar of."""
+    captioner: str | None = None
+    """Specification of the model that described windows; None for the packaged captioner."""
     effort: str = "medium"
     """What turns and frames of longer videos went by, where they were not given."""
     verify: bool = True

@@ -27,6 +27,7 @@ from tools.cache import CacheError
 from tools.runtime.openmp import release_openmp_threads
 from tools.toolbox import Toolbox, make_toolbox
 from tools.video.source import VideoSource
+from tools.vision.captioner import Captioner, CaptionModel
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class RunSettings:
     strategy: Strategy = "direct"
     vote: Vote = "majority"
     examples: tuple[ExampleRun, ...] = ()
+    captioner: Captioner | CaptionModel | None = None
+    """The captioner in place of the packaged one."""
     budget: QuestionBudget | None = None
     """What the limits of a video longer than a clip come from; None has `limits` for all."""
 
@@ -138,7 +141,9 @@ def run_tasks(
 def _open_toolbox(source: Source, settings: RunSettings, scratch: Path, say: Callable[[str], None]) -> Toolbox:
     say(f"opening {source.name}")
     opened = source.open(scratch)
-    toolbox = make_toolbox(opened.footage, encoder=settings.encoder, subtitles=opened.subtitles)
+    toolbox = make_toolbox(
+        opened.footage, encoder=settings.encoder, subtitles=opened.subtitles, captioner=settings.captioner
+    )
     try:  # every question finds the same index, and none pays for it
         toolbox.index.wait_tiled()
     except BaseException:
@@ -184,18 +189,30 @@ def _run_task(task: Task, settings: RunSettings, toolboxes: SharedToolboxes[Sour
     except CacheError:  # a full disk is the user's to mend, and every other question would meet it too
         raise
     except Exception as bug:  # the runner's boundary, as the graph has its own: one question is not the end of a run
-        nothing_known = VideoFacts("", 0.0, 0, 0)
-        trajectory = Trajectory(task.asked.question, nothing_known, policy=settings.policy.spec, limits=settings.limits)
-        trajectory = trajectory.ended(Stop.CRASHED, "".join(traceback.format_exception(bug)))
+        trajectory = make_crashed(task, settings.policy.spec, settings.limits, "".join(traceback.format_exception(bug)))
     if trajectory.stop is Stop.INTERRUPTED:
         raise KeyboardInterrupt
     return replace(trajectory, sample=task.first_sample)
 
 
+def make_crashed(task: Task, policy: str, limits: Limits, why: str) -> Trajectory:
+    """The trajectory of a question of which nothing is known but why it crashed.
+
+    Args:
+        task: the question.
+        policy: spec of the policy.
+        limits: limits of the run.
+        why: the error.
+    """
+    nothing_known = VideoFacts("", 0.0, 0, 0)
+    crashed = Trajectory(task.asked.question, nothing_known, policy=policy, limits=limits).ended(Stop.CRASHED, why)
+    return replace(crashed, sample=task.first_sample)
+
+
 @contextmanager
 def _open_view(task: Task, settings: RunSettings, toolbox: Toolbox) -> Iterator[PolicyInputs]:
     def over(footage: VideoSource) -> Toolbox:
-        return make_toolbox(footage, encoder=settings.encoder)
+        return make_toolbox(footage, encoder=settings.encoder, captioner=settings.captioner)
 
     is_model = settings.policy.setup is not None
     with open_view(settings.control, task.entry.subject, toolbox, over, is_model=is_model) as shown:

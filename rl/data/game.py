@@ -4,19 +4,14 @@ A game narrows what a control gives, so that runs on shuffled frames are narrowe
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
 
-from agent.loop.several_videos import VideoTools
+from agent.loop.modes import NamedTools
 from agent.trajectory import ToolCall
 from evals.controls.control import AS_IT_IS, Control, ControlContext, PolicyInputs
 from evals.controls.fixed_looks import FixedLooks, Look
 from evals.controls.subject import ControlSubject
-from tools.observation import FrameRef, Observation, ToolError
-from tools.schema import ToolSpec
-from tools.video.source import VideoSource
 
 _FRAMES_A_CALL = 32
 """Most frames of one call of `select_frames`."""
@@ -55,42 +50,6 @@ class GameControl(Control):
     """A control that is narrowed by a game."""
 
     game: Game = Game()
-
-
-class NamedTools:
-    """Tools of which only the named ones are offered."""
-
-    def __init__(self, tools: VideoTools, names: Sequence[str]) -> None:
-        self._tools, self._names = tools, names
-
-    @property
-    def video(self) -> VideoSource:
-        """The video that the tools observe."""
-        return self._tools.video
-
-    @property
-    def has_subtitles(self) -> bool:
-        """True if the speech comes from subtitles."""
-        return self._tools.has_subtitles
-
-    @property
-    def specs(self) -> tuple[ToolSpec, ...]:
-        """Specs of the named tools."""
-        return tuple(spec for spec in self._tools.specs if spec.name in self._names)
-
-    def call(self, name: str, arguments: dict[str, Any]) -> Observation:
-        """The observation of a call.
-
-        Raises:
-            ToolError: the tool is not among those named, or refuses its arguments.
-        """
-        if name not in self._names:
-            raise ToolError(f"there is no {name!r} here; the tools are {', '.join(self._names)}")
-        return self._tools.call(name, arguments)
-
-    def picture(self, ref: FrameRef) -> bytes | None:
-        """The JPEG behind a reference; None where the frame is damaged."""
-        return self._tools.picture(ref)
 
 
 def spread_frames(count: int, duration_seconds: float) -> list[Look]:

@@ -1,4 +1,5 @@
-"""Readers of published training sets (NExT-QA, LLaVA-Video-178K, Video-R1, VideoKR) in their original files.
+"""Readers of published training sets (NExT-QA, ActivityNet-QA, LLaVA-Video-178K, Video-R1, VideoKR, WebVid) in their
+original files, and of a teacher's explanations and predictions in a file of one's own.
 
 Each reader takes the set's own file and the folder of its videos. A row that is no question with a checkable answer
 about one video is left out, and counted by the reason.
@@ -13,7 +14,8 @@ from typing import Any
 
 from evals.benchmarks.choice import next_qa
 from evals.benchmarks.item import Item, find_first_existing
-from evals.benchmarks.records import Record, read_json_rows, read_jsonl_rows
+from evals.benchmarks.open import activitynet_qa
+from evals.benchmarks.records import Record, read_csv_rows, read_json_rows, read_jsonl_rows
 from evals.example import Example
 from evals.scoring.published.clean_text import answer_tags
 
@@ -23,6 +25,12 @@ _OPTIONS_HEADS = ("options:", "option:")
 _CHOICE = "multiple choice"
 _CHECKABLE = (_CHOICE, "numerical", "free-form", "open-ended", "OCR", "regression")
 """Video-R1's problem types, each with a reward of its own in `rl.rewards.answers.answer_by_kind`."""
+_DESCRIBE = "Describe in a sentence what is shown."
+_TAUGHT = {
+    "explanation": "Explain, step by step from causes to effects, how what is seen at the end came about.",
+    "prediction": "What is most likely to happen right after the end, and why?",
+}
+"""The question that each key of a teacher's row answers."""
 _NEEDS = {"OCR": "read_text", "regression": "estimate"}
 """Our words for the types that rewards tell apart."""
 
@@ -44,6 +52,35 @@ def read_next_qa(folder: Path, split: str = "train") -> PublishedQuestions:
     """
     items = next_qa.load(folder, split)
     return PublishedQuestions(tuple(one for item in items if (one := item.example) is not None), {})
+
+
+def read_activitynet_qa(folder: Path, split: str = "train") -> PublishedQuestions:
+    """Reads ActivityNet-QA's `{split}_q.json` and `{split}_a.json`, as `evals` reads them.
+
+    Raises:
+        ValueError: a file is missing or damaged.
+    """
+    items = activitynet_qa.load(folder, split)
+    return PublishedQuestions(tuple(one for item in items if (one := item.example) is not None), {})
+
+
+def read_webvid(path: Path, videos: Path) -> PublishedQuestions:
+    """Reads WebVid's `results_*.csv`: each caption is the answer to a question for one. Videos lie at
+    `page_dir/videoid.mp4`, as its own downloader puts them.
+
+    Raises:
+        ValueError: the file is missing or damaged.
+    """
+    return _read(read_csv_rows(path), lambda row: [_webvid_item(row, videos)])
+
+
+def read_taught(path: Path, videos: Path) -> PublishedQuestions:
+    """Reads a teacher's JSONL of `video, explanation, prediction`; each is the answer to a question of its own.
+
+    Raises:
+        ValueError: the file is missing or damaged.
+    """
+    return _read(read_jsonl_rows(path), lambda row: _taught_items(row, videos))
 
 
 def read_llava_video(path: Path, videos: Path) -> PublishedQuestions:
@@ -86,6 +123,20 @@ def _read(rows: Iterable[Record], items_of: Callable[[Record], Sequence[Item | s
             else:
                 examples.append(replace(example, needs=tuple(_NEEDS.get(label, label) for _, label in item.groups)))
     return PublishedQuestions(tuple(examples), dict(left_out))
+
+
+def _webvid_item(row: Record, videos: Path) -> Item | str:
+    name = row.name("videoid")
+    video = row.file("page_dir", videos) / f"{name}.mp4"
+    return _item(row, name, video, _DESCRIBE, (), row.text("name"), "open-ended")
+
+
+def _taught_items(row: Record, videos: Path) -> list[Item | str]:
+    video = row.file("video", videos)
+    asked = [(key, text) for key, text in _TAUGHT.items() if row.has(key)]
+    return [
+        _item(row, f"{row.text('video')}#{key}", video, text, (), row.text(key), "open-ended") for key, text in asked
+    ] or ["neither explanation nor prediction"]
 
 
 def _llava_items(row: Record, videos: Path) -> list[Item | str]:

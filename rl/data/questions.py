@@ -4,7 +4,8 @@
 
     drawn,level=1,count=64                 a set of composed videos, as `evals.run --data` takes it; or its folder
     composed,first=1,last=3,view=words     composed for every step, easy ones first; families=read+when takes some kinds
-    video-r1,file=F.json,videos=FOLDER     published training sets: also llava-video, videokr, next-qa (folder=FOLDER)
+    video-r1,file=F.json,videos=FOLDER     published sets: llava-video, videokr, webvid, a teacher's `taught`; also
+                                           next-qa and activitynet-qa, which take folder=FOLDER
     built,folder=FOLDER                    what `rl.data.curation` kept of its candidates
 """
 
@@ -313,7 +314,7 @@ def _select_families(questions: ComposedQuestions, families: Sequence[str], coun
 
 
 def _open_published(name: str, data: str, told: Mapping[str, str]) -> ExampleSet:
-    wanted = ("folder",) if name == "next-qa" else ("file", "videos")
+    wanted = ("folder",) if name in ("next-qa", "activitynet-qa") else ("file", "videos")
     _check_known(data, told, wanted)
     if missing := [key for key in wanted if key not in told]:
         raise ValueError(f"{data!r} needs {missing[0]}=...: {', '.join(wanted)}")
@@ -329,6 +330,9 @@ def _check_known(data: str, told: Mapping[str, str], known: Sequence[str] | Mapp
 
 _READERS: dict[str, Callable[..., published.PublishedQuestions]] = {
     "next-qa": published.read_next_qa,
+    "activitynet-qa": published.read_activitynet_qa,
+    "webvid": published.read_webvid,
+    "taught": published.read_taught,
     "llava-video": published.read_llava_video,
     "video-r1": published.read_video_r1,
     "videokr": published.read_videokr,

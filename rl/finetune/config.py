@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from rl.data.text_tools import WORD_TOOLS
+from rl.data.text_tools import WORD_TOOLS, describe_tools
 from rl.options.toml_config import TomlConfig
+from tools.schema import ToolSpec
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -22,8 +23,9 @@ class OnRuns(TomlConfig):
     """Folder of an adapter to continue from, as `rl.sft` and `rl.train` write it, or the name of one that comes with
     the package; `lora_rank` is then not used."""
     learning_rate: Annotated[float, Field(gt=0)] = 2e-4
-    tools: tuple[str, ...] = WORD_TOOLS
-    """Tools that the system message offers, as when the policy is asked later; empty for all."""
+    tools: tuple[str, ...] | Literal["none"] = WORD_TOOLS
+    """Tools that the system message offers, as when the policy is asked later; empty for all, "none" for a game without
+    tools."""
     max_frame_pixels: Count = 640 * 360
     """Pixels of the largest picture that a model which sees is shown, as when it is asked later."""
     max_tokens: Count = 2048
@@ -41,3 +43,8 @@ class OnRuns(TomlConfig):
     save_every: Count | None = None
     """Steps between checkpoints in `out`; given again, the command continues from the last one. None saves none."""
     seed: int = 0
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """Specs of the tools that are offered."""
+        return () if self.tools == "none" else describe_tools(self.tools)

@@ -15,6 +15,9 @@ class SftConfig(OnRuns):
     """Data to imitate: runs (`trajectories.jsonl` or its folder), or files of `{"messages": [...]}` lines."""
     train_eyes: bool = True
     """Whether the vision modules of a model that sees are trained too; with LoRA, by adapters as the rest."""
+    frozen: tuple[str, ...] = ()
+    """Modules that are not trained, by a part of their name, as ["language_model", "lm_head"]; with LoRA they have no
+    adapter."""
     rows_a_step: Count = 8
     """Conversations in a step."""
     rows_at_once: Count = 4

@@ -198,6 +198,11 @@ class EngineConfig(TomlConfig):
     url: str | tuple[str, ...] = ""
     """Address of the vLLM server, as in http://127.0.0.1:8000; `rl.sampling.vllm_server` says how it is started. A list
     of several shares the rollouts among them, and each stays with its server."""
+    ray: str = ""
+    """Address of a Ray cluster whose actors play the rollouts, as `ray.init` takes it; `local` starts one here. Its
+    machines see the files and the cache under the same paths, and the vLLM servers under theirs."""
+    ray_workers: Positive = 2
+    """Actors of the cluster, each with one video open and `play.concurrency` rollouts at the same time."""
     one_step_off_policy: bool = False
     """Whether the rollouts of the next step are sampled while this step is trained on, by weights that are one step
     older; `correction` weighs them. Twice the throughput at most, where sampling takes as long as training."""
@@ -214,6 +219,8 @@ class EngineConfig(TomlConfig):
     def _has_a_server(self) -> "EngineConfig":
         if (self.name == "vllm-server") != bool(self.urls) or not all(self.urls):
             raise ValueError("a vllm-server has a url, and no other engine has one")
+        if self.ray and not self.urls:
+            raise ValueError("ray plays rollouts on machines without weights: take a vllm-server")
         if self.one_step_off_policy and self.name == "transformers":
             raise ValueError("one_step_off_policy samples while the model trains: take an engine of its own")
         return self

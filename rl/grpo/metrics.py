@@ -11,6 +11,7 @@ from agent.trajectory import Malformed, Step
 from evals.example import Example
 from evals.scoring.scoring import evidence_hit
 from rl.grpo.rows import RolloutRow
+from rl.rewards.catalogue import find_failed_opening
 from rl.sampling.sampler import Rollout
 
 
@@ -84,7 +85,7 @@ def summarize_rollout(
         completion_tokens=len(row.completion),
         tokens=tokens,
         is_too_long=rollout.counts and max_tokens is not None and tokens > max_tokens,
-        error="" if rollout.counts else run.error or f"it was never asked ({run.stop})",
+        error="" if rollout.counts else run.error or find_failed_opening(run) or f"it was never asked ({run.stop})",
     )
 
 

@@ -29,6 +29,7 @@ from agent.policies.local.model_files import read_model_files
 from agent.policies.transformers import find_model
 from agent.trajectory import Trajectory
 from evals.runner.run_file import TRAJECTORIES, Key, RunFile
+from rl.finetune.frozen import freeze
 from rl.grpo.blank_image import BlankPicture, drop_empty_pictures
 from rl.grpo.config import Lora, Training
 from rl.grpo.early_rollouts import EarlyRollouts
@@ -118,7 +119,7 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         # a sampler whose engine generates has no weights
         model = load_weights(find_model(training.model)) if loaded.model is None else loaded.model
         if training.lora is None:
-            _freeze(model, training.update.frozen)
+            freeze(model, training.update.frozen)
             model.float()  # in bfloat16 a small step is rounded away: at 1e-6 nearly all of them
 
         def told(worth: list[float | None], **_: Any) -> list[float | None]:
@@ -498,24 +499,6 @@ def _make_processor(place: str, loaded: Loaded) -> Any:
         raise ValueError(f"{place}: pictures are trained for models of the Qwen-VL shape only; take one of those")
     pictures: Any = AutoImageProcessor.from_pretrained(place, trust_remote_code=False)  # type: ignore[no-untyped-call]
     return Processor(tokenizer, pictures, PixelsByReference(loaded.eyes))
-
-
-def _freeze(model: Any, names: Sequence[str]) -> None:
-    """Takes the modules with such a part in their name out of the training.
-
-    Raises:
-        ValueError: no module has such a name, or none is left to be trained.
-    """
-    weights = dict(model.named_parameters())
-    for name in names:
-        found = [key for key in weights if name in key.split(".")]
-        if not found:
-            parts = dict.fromkeys(part for key in weights for part in key.split(".")[:-1] if not part.isdigit())
-            raise ValueError(f"frozen: no module is named {name!r}; there are {', '.join(parts)}")
-        for key in found:
-            weights[key].requires_grad_(False)
-    if not any(weight.requires_grad for weight in weights.values()):
-        raise ValueError(f"frozen: nothing is left to be trained without {', '.join(names)}")
 
 
 def _load_adapter(model: Any, lora: Lora | None) -> Any:

@@ -53,6 +53,8 @@ REWARDS: dict[str, Callable[..., float | None]] = {
         tool_use.uses_tools,
         tool_use.looks,
         tool_use.tool_levels,
+        tool_use.calls_made,
+        tool_use.crops,
         tool_use.calls_beyond,
         tool_use.repeat_ratio,
         tool_use.failed_share,
@@ -67,6 +69,7 @@ REWARDS: dict[str, Callable[..., float | None]] = {
         evidence.claims_inside,
         evidence.claim_nearness,
         evidence.last_window_iou,
+        evidence.best_window_f1,
         evidence.frames_jaccard,
         evidence.frames_found,
         evidence.frame_hit,
@@ -75,6 +78,7 @@ REWARDS: dict[str, Callable[..., float | None]] = {
         evidence.evidence_box_iou,
         evidence.verified,
         evidence.answer_from_evidence,
+        evidence.second_answer_right,
         judged.reasoning_agrees,
         judged.cites_what_is_seen,
         outcomes.sage_outcome,
@@ -163,8 +167,17 @@ def get_step_reward(name: str, settings: Mapping[str, Any] | None = None, aids: 
 
 
 def is_broken_off(trajectory: Trajectory) -> bool:
-    """Whether the run ended through no fault of the policy, as by a crash, or has not ended."""
-    return trajectory.stop in BROKEN_OFF
+    """Whether a run goes on, or ended by no fault of the policy: by a crash, or after initial calls that all failed."""
+    return trajectory.stop in BROKEN_OFF or bool(find_failed_opening(trajectory))
+
+
+def find_failed_opening(trajectory: Trajectory) -> str:
+    """What the first of the initial calls said, where all of them failed; empty where one showed something.
+
+    A policy that is shown nothing can only guess, and would be trained to.
+    """
+    opening = [result.observation for step in trajectory.steps if step.turn.is_opening for result in step.results]
+    return opening[0].text if opening and all(seen.is_error for seen in opening) else ""
 
 
 def _bind_settings(function: Callable[..., Any], settings: Mapping[str, Any], aids: Aids) -> Callable[..., Any]:

@@ -105,16 +105,28 @@ def claim_nearness(example: Example, trajectory: Trajectory, *, aids: Aids, aske
     return sum(math.exp(-(d**2) / (2 * sigma**2)) for d in distances) / len(distances) if distances else 0.0
 
 
-def last_window_iou(example: Example, trajectory: Trajectory) -> float | None:
-    """IoU of what the last call that showed pictures looked at and the reference; 0 without one: LongVT."""
+def last_window_iou(example: Example, trajectory: Trajectory, *, full_at: float = 1.0) -> float | None:
+    """IoU of what the last call that showed pictures looked at and the reference; 0 without one: LongVT.
+
+    Args:
+        example: the question with its reference.
+        trajectory: the run that is scored.
+        full_at: IoU from which the reward is 1, below it is linear (VideoSEAL's target).
+    """
     if example.evidence_seconds is None:
         return None
-    shown = [(call, result) for call, result in find_worked_calls(trajectory) if result.observation.frames]
-    if not shown:
-        return 0.0
-    spans = merge_to_window(compute_frame_spans(*shown[-1], trajectory.facts.duration_seconds))
-    window = (spans[0].start_seconds, spans[0].stop_seconds) if spans else (0.0, 0.0)
-    return _iou(window, example.evidence_seconds)
+    windows = _list_windows(trajectory)
+    return min(1.0, _iou(windows[-1], example.evidence_seconds) / full_at) if windows else 0.0
+
+
+def best_window_f1(example: Example, trajectory: Trajectory) -> float | None:
+    """Best F1 that a call's window has with the reference, in seconds; 0 without a call: VideoSEAL's tool hit."""
+    if example.evidence_seconds is None:
+        return None
+    start, stop = example.evidence_seconds
+    windows = _list_windows(trajectory)
+    shared = [2 * max(0.0, min(stop, b) - max(start, a)) / (stop - start + b - a) for a, b in windows if b > a]
+    return max(shared, default=0.0)
 
 
 def frames_jaccard(example: Example, trajectory: Trajectory) -> float | None:
@@ -250,6 +262,18 @@ def answer_from_evidence(example: Example, trajectory: Trajectory) -> float | No
     return score_right(example, read_second_answer(example, trajectory))
 
 
+def second_answer_right(example: Example, trajectory: Trajectory) -> float | None:
+    """1 if the second look, at the evidence alone, answers right, whatever the first answer was: ERGO's region reward.
+
+    0 without evidence, of which nothing can be told; None where the second look was not taken.
+    """
+    if trajectory.answer is None or not trajectory.answer.evidence:
+        return 0.0
+    if trajectory.second_look is None:
+        return None
+    return score_right(example, read_second_answer(example, trajectory))
+
+
 def looked_iou(example: Example, trajectory: Trajectory, up_to: int) -> float:
     """Temporal IoU of the reference and what the first `up_to` steps looked at.
 
@@ -284,6 +308,16 @@ def _looked_spans(trajectory: Trajectory, up_to: int | None = None) -> list[tupl
     results = [result for step in trajectory.steps[:up_to] for result in step.results if result.call_id in calls]
     looked = [look for result in results for look in compute_frame_spans(calls[result.call_id], result, duration)]
     return [(look.start_seconds, look.stop_seconds) for look in looked]
+
+
+def _list_windows(trajectory: Trajectory) -> list[tuple[float, float]]:
+    """The seconds that each call of the policy which showed pictures looked at, in order."""
+    windows = []
+    for call, result in find_worked_calls(trajectory):
+        if result.observation.frames:
+            spans = merge_to_window(compute_frame_spans(call, result, trajectory.facts.duration_seconds))
+            windows.append((spans[0].start_seconds, spans[0].stop_seconds) if spans else (0.0, 0.0))
+    return windows
 
 
 def _opening_frames(trajectory: Trajectory, span: tuple[float, float]) -> set[float]:

@@ -115,8 +115,9 @@ class PresetFile(TomlConfig):
     """A preset file: paper, components, total, advantages and published hyperparameters."""
 
     paper: Annotated[str, Field(min_length=1)]
-    formula_from: Literal["code", "paper", "memory", "ours"]
-    """Source of the formula: released code, the paper only, memory (check it before you quote it), or our own."""
+    formula_from: Literal["code", "paper", "notes", "memory", "ours"]
+    """Source of the formula: released code, the paper only, notes of others that quote its equations or memory (check
+    both before you quote them), or our own."""
     terms: Annotated[list[Term], Field(min_length=1)]
     group_terms: list[GroupTerm] = Field(default_factory=list)
     total: Total = Total()

@@ -57,6 +57,26 @@ def tool_levels(example: Example, trajectory: Trajectory) -> float | None:  # no
     return 0.3 if find_worked_calls(trajectory) else 0.1
 
 
+def calls_made(example: Example, trajectory: Trajectory) -> float | None:  # noqa: ARG001 (as above)
+    """Number of calls that worked (`find_worked_calls`): PyVision-RL's n_tc, which counts code that ran."""
+    return float(len(find_worked_calls(trajectory)))
+
+
+def crops(example: Example, trajectory: Trajectory, *, most: float = 0.6) -> float | None:  # noqa: ARG001 (as above)
+    """1 if the last picture that the policy asked for is a crop of at most this share of the frame, else 0: ERGO.
+
+    Args:
+        example: not used.
+        trajectory: the run that is scored.
+        most: area of the crop, as a share of the frame, up to which it counts.
+    """
+    frames = [frame for _, result in find_worked_calls(trajectory) for frame in result.observation.frames]
+    if not frames:
+        return 0.0
+    left, top, right, bottom = frames[-1].box
+    return float((right - left) * (bottom - top) <= most)
+
+
 def calls_beyond(example: Example, trajectory: Trajectory, *, free: int = 1) -> float | None:  # noqa: ARG001 (as above)
     """Pixel-Reasoner's cost of calls, min(free - calls, 0): a whole number, at most 0.
 

@@ -17,8 +17,8 @@ from agent.policy import PolicyError
 class Sampled:
     """An engine's completion of one prompt, in tokens."""
 
-    prompt_ids: tuple[int, ...]
-    """The prompt as its model saw it, every picture expanded."""
+    prompt_ids: tuple[int, ...] | None
+    """The prompt as its model saw it, every picture expanded; None where the engine does not say."""
     token_ids: tuple[int, ...]
     """Sampled ids, those of the stop string and the end of the turn included."""
     logprobs: tuple[float, ...]

@@ -28,6 +28,8 @@ class ServerPool:
         self._homes: dict[str, SamplingEngine] = {}
         """Server of each conversation that has not ended."""
         self._lock = threading.Lock()
+        self.adapter = ""
+        """Name of the adapter in use; empty for the model as it is."""
 
     def complete(
         self, prompt_ids: Sequence[int], jpegs: Sequence[bytes], sampling: Mapping[str, Any], conversation: str = ""
@@ -52,6 +54,7 @@ class ServerPool:
     def use(self, name: str) -> None:
         """Applies a loaded adapter to every request from now on."""
         self._tell_each(lambda server: server.use(name))
+        self.adapter = name
 
     def forget(self, name: str) -> None:
         """Unloads the adapter of this name from every server."""

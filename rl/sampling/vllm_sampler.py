@@ -71,7 +71,7 @@ class EngineSampler(TrainingSampler):
                 said = self.engine.complete(
                     ids, [one.jpeg for one in prompt.seen], self.sampling(prompt), self._here.conversation
                 )
-            if said.prompt_ids != prompt.tokens.ids:
+            if said.prompt_ids is not None and said.prompt_ids != prompt.tokens.ids:
                 raise PolicyError(_explain_difference(said.prompt_ids, prompt.tokens.ids))
         except PolicyError as failure:
             self._failure = failure

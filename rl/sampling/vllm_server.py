@@ -72,6 +72,8 @@ class VllmServer:
         )
         self._model: str = self._told("GET", "/v1/models")["data"][0]["id"]
         self._asked_of = self._model
+        self.adapter = ""
+        """Name of the adapter in use; empty for the model as it is."""
 
     def complete(
         self, prompt_ids: Sequence[int], jpegs: Sequence[bytes], sampling: Mapping[str, Any], conversation: str = ""
@@ -108,7 +110,7 @@ class VllmServer:
     def use(self, name: str) -> None:
         """Applies a loaded adapter to every request from now on; its name is new, so no cache has anything of
         another."""
-        self._asked_of = name
+        self._asked_of = self.adapter = name
 
     def forget(self, name: str) -> None:
         """Makes the server unload the adapter of this name."""

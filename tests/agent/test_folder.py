@@ -1,5 +1,6 @@
 """A question about a folder: its videos are indexed once, the best are looked into, and no others are judged."""
 
+import io
 import json
 import shutil
 from dataclasses import replace
@@ -34,6 +35,7 @@ from agent.trajectory import (
     restrict_to_video,
     to_json,
 )
+from tests.agent.doors.http.server import write_script
 from tests.drawn import write_colours
 from tools.encoders.hashing import HashingEncoder
 from tools.toolbox import Toolbox
@@ -109,8 +111,12 @@ def test_an_index_made_ahead_is_the_one_that_questions_use(
         (["search", "{folder}", "red", "--count", "0"], "need --count 1"),
         (["ask", "{folder}", "What?", "--subtitles", "a.srt"], "for one video only"),
         (["ask", "{folder}", "What?", "--from", "1"], "for one video only"),
-        (["explain", "{folder}"], "is a directory"),
-        (["chat", "{folder}"], "is a directory"),
+        (["explain", "{folder}"], "say WHAT is to be explained"),
+        (["predict", "{folder}"], "is about one video"),
+        (["predict", "{folder}", "--at", "1"], "is about one video"),
+        (["chat", "{folder}", "--from", "1"], "for one video only"),
+        (["chat", "{empty}", "--policy", "nonsense"], "nonsense"),
+        (["transcript", "{folder}"], "is a directory"),
     ],
 )
 def test_what_a_folder_cannot_have_is_one_sentence(
@@ -219,6 +225,37 @@ def test_a_host_graph_finds_the_videos_of_a_folder(folder: Path) -> None:
     assert Path(from_json(ended["trajectory_json"]).question.video).name == "green.mp4"
 
 
-def test_a_session_about_a_folder_is_refused(folder: Path) -> None:
-    with Sleuth("lite", encoder=HashingEncoder()) as sleuth, pytest.raises(ValueError, match="is a folder"):
-        sleuth.open(folder)
+def test_the_video_that_fits_best_is_explained(folder: Path, tmp_path: Path) -> None:
+    saved = tmp_path / "run.json"
+    policy = write_script(tmp_path / "turns.json", (Turn("", Answer("paint")),))
+    main(["explain", str(folder), "Why is it blue?", "--save", str(saved), "--policy", policy])
+    question = load(saved).question
+    assert ([Path(video).name for video in question.videos], question.unseen_videos) == (["blue.mp4"], 3)
+
+
+def test_a_question_of_a_session_knows_those_about_the_same_videos(folder: Path, tmp_path: Path) -> None:
+    with Sleuth(ScriptedPolicy((FOUND,)), encoder=HashingEncoder()) as sleuth:
+        session = sleuth.open(folder)
+        texts = ["red and green", "green and red", "blue and red", "a green one and a red one"]
+        asked = [session.ask(f"Where is it {text}?").trajectory for text in texts]
+        session.save(tmp_path / "session.json")
+        again = sleuth.resume(tmp_path / "session.json").ask("Where is it red and green?").trajectory
+    names = [[Path(video).name for video in run.question.videos] for run in (*asked, again)]
+    assert names[0] == names[1] == names[3] == names[4]
+    assert sorted(names[2]) == ["blue.mp4", "red.mp4"]
+    assert [len(run.earlier) for run in (*asked, again)] == [0, 1, 0, 2, 3]
+    assert len(session.trajectories) == 4
+
+
+def test_a_chat_about_a_folder_is_resumed(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = tmp_path / "chat.json"
+    command = ["chat", str(folder), "--policy", write_script(tmp_path / "turns.json", (FOUND,), ("b.mp4",))]
+    for given, more in ((f"green?\n/save {saved}", []), ("blue?", ["--resume", str(saved)])):
+        monkeypatch.setattr("sys.stdin", io.StringIO(given))
+        assert main([*command, *more]) == 0
+        assert "2 of the 4 videos" in capsys.readouterr().out
+    question = load(saved).question
+    assert question.folder is not None
+    assert Path(question.video).name == "green.mp4"

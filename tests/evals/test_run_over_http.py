@@ -10,7 +10,7 @@ from agent.trajectory import Limits, Stop
 from evals.run import RunConfig, main
 from evals.runner.manifest import read_manifest
 from evals.runner.run_file import read_stored
-from tests.agent.fake_server import FakeServer, Say, fail, slowly, when
+from tests.agent.fake_server import FakeServer, Say, call, fail, slowly, when
 from tests.evals.sets_drawn import row, write_set
 
 GREEN = Say("<think>seen</think><answer>B</answer>")
@@ -80,3 +80,31 @@ def test_a_price_that_is_not_known_under_a_limit_is_said_before_anything_is_aske
     with pytest.raises(ValueError, match=r"no price is known for other at models\.invalid"):
         main(replace(config, policy="http:other@https://models.invalid/v1", limits=Limits(max_cost_usd=1.0)))
     assert not (config.out / "trajectories.jsonl").exists()
+
+
+def test_a_second_model_describes_and_is_on_the_record(config: RunConfig) -> None:
+    window = call("ask_window", {"start": 0, "stop": 2, "question": "Which colour?"})
+    with FakeServer(Say("Red.")) as eyes, FakeServer(Say(calls=(window,)), GREEN) as mind:
+        spec = f"http:eyes@{eyes.url}"
+        asked = replace(
+            config, policy=f"http:m@{mind.url}", captioner=spec, limit=1, options=PolicyOptions(concurrency=1)
+        )
+        main(asked)
+        with pytest.raises(ValueError, match="its captioner is 'http:eyes@"):
+            main(replace(asked, captioner=None))
+    [played] = read_stored(config.out)
+    seen = [result.observation for step in played.steps for result in step.results]
+    assert [one.captioner for one in seen if one.captioner] == [spec]
+    assert len(eyes.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("policy", "captioner", "why"),
+    [
+        ("lite", "http:m@http://127.0.0.1:9/v1", "lite is no language model: --captioner is for models"),
+        ("http:m@http://127.0.0.1:9/v1", "lite", "lite is no language model: name one as captioner"),
+    ],
+)
+def test_a_captioner_that_can_t_be_is_refused(config: RunConfig, policy: str, captioner: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        main(replace(config, policy=policy, captioner=captioner))

@@ -27,12 +27,12 @@ def test_an_honest_right_run_is_worth_more_than_an_honest_wrong_one(name: str) -
 
 OF_ANSWER_AND_FORM = {
     *("conan-code", "deepvideo-r1", "omniagent", "tinyllava-video-r1", "tinyllava-video-r1-code", "ver"),
-    *("video-r1", "videokr", "videozoomer", "vital"),
+    *("love-r1", "video-r1", "video-thinker", "videokr", "videozoomer", "vital"),
 }
 """Nothing in them is about where the policy looked, so that a right guess is worth as much as a right look."""
 ROUGE_OR_JUDGE = {
-    *("conan", "conan-code", "deepeyes", "longvt", "paravt", "sage", "timesearch-r", "ver", "video-r1", "video-r2"),
-    "videokr",
+    *("conan", "conan-code", "deepeyes", "longvt", "love-r1", "paravt", "pyvision-rl", "rewatch-r1", "sage"),
+    *("timesearch-r", "ver", "video-r1", "video-r2", "videokr"),
 }
 """They pay for words in common, or ask a judge, who is taken to believe."""
 GIVEN_AWAY: dict[str, set[str]] = {
@@ -48,7 +48,9 @@ GIVEN_AWAY: dict[str, set[str]] = {
     "path leak": OF_ANSWER_AND_FORM | {"pixel-reasoner"},
     "endless right": OF_ANSWER_AND_FORM | {"pixel-reasoner"},
     # any call will do for those bonuses, and any span meets what only wants one
-    "span inflation": OF_ANSWER_AND_FORM | {"pixel-reasoner", "deepeyes", "paravt", "sage", "timesearch-r", "video-r2"},
+    "span inflation": OF_ANSWER_AND_FORM
+    | {"pixel-reasoner", "deepeyes", "deepsport", "ergo", "paravt", "pyvision-rl", "rewatch-r1", "sage", "timesearch-r"}
+    | {"video-r2"},
 }
 
 

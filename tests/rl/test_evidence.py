@@ -14,7 +14,7 @@ from tests.rl.cases import CHOICE, RIGHT, UNPLACED, WRONG, run, value
 
 OF_A_MOMENT = (
     "evidence_iou evidence_hit evidence_recall claims_right claims_inside claim_nearness last_window_iou "
-    "frames_jaccard frames_found frame_hit visits_f1 calls_right"
+    "best_window_f1 frames_jaccard frames_found frame_hit visits_f1 calls_right"
 ).split()
 
 
@@ -58,6 +58,21 @@ def test_only_the_last_window_counts_for_longvt() -> None:
     assert value(
         "last_window_iou", run(write_look(71, 79), write_look(41, 49), write_answer("Paris"))
     ) == pytest.approx(0.8)
+
+
+def test_a_crop_counts_up_to_its_share_of_the_frame() -> None:
+    looked = run(write_look(41, 49), write_answer("Paris"))
+    [result] = looked.steps[0].results
+
+    def cropped(box: tuple[float, float, float, float]) -> Trajectory:
+        frames = (*result.observation.frames, replace(result.observation.frames[0], box=box))
+        seen = replace(result, observation=replace(result.observation, frames=frames))
+        return replace(looked, steps=(replace(looked.steps[0], results=(seen,)), *looked.steps[1:]))
+
+    assert value("crops", looked) == 0.0, "whole frames are none"
+    assert value("crops", cropped((0.0, 0.0, 0.5, 1.0))) == 1.0
+    assert value("crops", cropped((0.0, 0.0, 0.7, 1.0))) == 0.0
+    assert value("crops", cropped((0.0, 0.0, 0.7, 1.0)), most=0.7) == 1.0
 
 
 def test_cited_frames_must_be_the_seen_ones() -> None:

@@ -62,6 +62,16 @@ BY_HAND: dict[str, tuple[float, float, float, float]] = {
     "videozoomer": (1.0, 0.1, 1.0, 0.0),
     # .8 + .2 + 1.2 | .2 | 1 | 0
     "deepeyes": (2.2, 0.2, 1.0, 0.0),
+    "video-thinker": (2.0, 1.0, 2.0, 0.0),
+    "love-r1": (2.0, 1.0, 2.0, 0.0),
+    # 1 + .5 | .03 | 1, for no tool was used | -.05
+    "deepsport": (1.5, 0.03, 1.0, -0.05),
+    # the second answer is right 1 + 1 + form 1 | form 1, no crop | 1 + 1, for nothing is cited | 0
+    "ergo": (3.0, 1.0, 2.0, 0.0),
+    # 1 + .1 for one call | 0 | 1 | 0
+    "pyvision-rl": (1.1, 0.0, 1.0, 0.0),
+    # .6 + .2 * 16/18 + .1, for .8 is above the target + .1 | nothing was inspected there | nor at all, twice
+    "videoseal": (0.977778, 0.0, 0.0, 0.0),
     # 1 + .1 + .3 * .8 + .3 - .1 * 4/128 | .1 - .003125 | 1.1 | 0
     "sleuth": (1.636875, 0.096875, 1.1, 0.0),
 }
@@ -99,11 +109,24 @@ MORE_BY_HAND: list[tuple[str, Example, Trajectory, float]] = [
     ("sage", OPEN, run_script(OPEN, (write_look(41, 49), write_look(71, 79)), limits=Limits(max_turns=2)), -0.4),
     # a right answer that cites nothing: form 1 + .5
     ("timesearch-r", OPEN, run(write_look(41, 49), write_answer("Paris"), second="Paris"), 1.5),
+    # right without form: no answer counts
+    ("love-r1", OPEN, run("<answer>Paris</answer>"), 0.0),
+    # nor does DeepSport's: 0 - .05
+    ("deepsport", OPEN, run("<answer>Paris</answer>"), -0.05),
+    # a wrong first answer, and a right second one from what it cites: 1 + form 1
+    ("ergo", OPEN, run(write_look(41, 49), write_answer("Berlin", (41, 49)), second="Paris"), 2.0),
+    # two calls that worked and one that was refused
+    ("pyvision-rl", OPEN, run(write_look(49, 41), write_look(71, 79), *RIGHT), 1.2),
+    # the first window has the F1, the last the IoU: .2 * 16/18
+    ("videoseal", OPEN, run(write_look(41, 49), write_look(71, 79), write_answer("Paris")), 0.177778),
+    # IoU .5/10.0 opens the gate: .6 + .2 * 2 * .5/10.5 + .1 * .5 + .1; .4 s of it do not: .2 * 2 * .4/10.4 + .1 * .4
+    ("videoseal", OPEN, run(write_look(45, 45.5), write_answer("Paris")), 0.6 + 0.2 / 10.5 + 0.05 + 0.1),
+    ("videoseal", OPEN, run(write_look(45, 45.4), write_answer("Paris")), 0.16 / 10.4 + 0.04),
     # 25 s after the end of the moment: 2/3 + exp(-25^2 / 32), which is nothing, + form 1
     ("open-o3", OPEN, ELSEWHERE, 5 / 3),
 ]
 COMPARING = {"video-r1", "pixel-reasoner"}
-JUDGED = {"video-r2", "ver"}
+JUDGED = {"video-r2", "ver", "rewatch-r1"}
 
 
 class Says:
@@ -177,6 +200,17 @@ def test_ver_pays_its_bonus_only_to_right_answers() -> None:
     assert preset.group(OPEN, RUNS).totals_G == pytest.approx((1.966667, 1.0, 1.966667, 0.0), abs=1e-6)
     # without a judge right answers can't be measured, and wrong ones alone teach nothing
     assert load_preset("ver").group(OPEN, RUNS).totals_G == (None,) * 4
+
+
+def test_rewatch_r1_pays_for_observation_and_reasoning_only_beside_a_right_answer() -> None:
+    class Reads(Says):
+        def __call__(self, aspect: Aspect, example: Example, trajectory: Trajectory, turn: int | None = None) -> float:
+            return 0.4 if aspect == "evidence cited" else 0.0
+
+    # 1 (1 + .4 + 1) + 1 | 1 | 1 (1 + .4 + 0) + 1, for nothing is cited | 0
+    totals_G = load_preset("rewatch-r1", Aids(judge=Reads(None))).group(OPEN, RUNS).totals_G  # noqa: N806
+    assert totals_G == pytest.approx((3.4, 1.0, 2.4, 0.0))
+    assert load_preset("rewatch-r1").group(OPEN, RUNS).totals_G == (None,) * 4, "a judge is needed"
 
 
 def test_paper_and_code_of_tinyllava_differ_on_a_right_answer_without_form() -> None:

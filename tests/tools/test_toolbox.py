@@ -13,7 +13,8 @@ from tests.drawn import COLOURS, SECONDS, SUBTITLES, TEXT, write_drawn
 from tools import observation_text, packaged_weights
 from tools.index import video_index
 from tools.observation import Finding, FrameRef, ToolError
-from tools.toolbox import PULLED_TOOLS, TOOL_NAMES, Toolbox, open_toolbox, subtract_spans
+from tools.sampling import subtract_spans
+from tools.toolbox import PULLED_TOOLS, TOOL_NAMES, Toolbox, open_toolbox
 from tools.video.video import Frame
 
 SHOWN = (("overview", {"count": 2}), ("zoom", {"seconds": 1, "box": [0, 0, 1, 1]}))

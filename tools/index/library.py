@@ -7,7 +7,7 @@ file changes.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -98,6 +98,9 @@ class _KeptLine(TypedDict):
     source: LineSource
 
 
+Refuse = Callable[[Path], str | None]
+"""Gives why a video of a folder is not looked into; None where it is, and "" for one that is no part of the folder."""
+
 _CATALOGUE = TypeAdapter(_Catalogue)
 _LINES = TypeAdapter(tuple[_KeptLine, ...])
 
@@ -130,8 +133,16 @@ class _LibraryLine:
 class Library:
     """A folder of videos with its index. One thread may use it at a time; processes may share the cache."""
 
-    def __init__(self, folder: Path, encoder: Encoder, cache: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, encoder: Encoder, cache: Path | None = None, refuse: Refuse = lambda _: None
+    ) -> None:
         """Lists the videos in a folder and all folders below it, and reads what is known of them; opens none.
+
+        Args:
+            folder: the folder.
+            encoder: encoder of the frame index.
+            cache: folder of the indexes; by default the user's cache folder.
+            refuse: says which videos are left out.
 
         Raises:
             VideoError: it holds no video.
@@ -143,7 +154,11 @@ class Library:
         digest = hashlib.blake2b(made_of.encode(errors="surrogateescape"), digest_size=16)
         self._name = f"library-{digest.hexdigest()}"
         self._home = make_video_folder(self._name, cache)
-        self._files = {_make_key(path.relative_to(folder)): path for path in list_videos(folder)}
+        refused = {path: refuse(path) for path in list_videos(folder)}
+        self._files = {_make_key(path.relative_to(folder)): path for path, why in refused.items() if why != ""}
+        if not self._files:
+            raise _make_empty(folder)
+        self._refused = {path: why for path, why in refused.items() if why}
         kept = load_kept(self._home / "catalogue.json", _CATALOGUE)
         self._videos = {} if kept is None else self._select_present(kept)
         self._shards: list[tuple[CataloguedShard, Shard]] = []
@@ -156,8 +171,8 @@ class Library:
     @property
     def problems(self) -> dict[Path, str]:
         """The files that are not searched, and why."""
-        known = {path: self._videos.get(key) for key, path in self._files.items()}
-        return {
+        known = {path: self._videos.get(key) for key, path in self._files.items() if path not in self._refused}
+        return self._refused | {
             path: "not indexed yet" if entry is None else entry.problem
             for path, entry in known.items()
             if entry is None or entry.problem
@@ -166,11 +181,18 @@ class Library:
     @property
     def wordless(self) -> int:
         """Number of videos of which it is not known yet what is said and written in them."""
-        return sum(not seen.problem and not seen.has_words for seen in self._videos.values())
+        searched = (
+            self._videos[key] for key, path in self._files.items() if key in self._videos and path not in self._refused
+        )
+        return sum(not seen.problem and not seen.has_words for seen in searched)
 
     def list_new(self) -> list[Path]:
         """The files that are not known, or changed since."""
-        return [path for key, path in self._files.items() if key not in self._videos]
+        return [path for key, path in self._files.items() if key not in self._videos and path not in self._refused]
+
+    def get_content_hash(self, video: Path) -> str:
+        """Content hash of a video that was found."""
+        return self._videos[_make_key(video.relative_to(self.folder))].content_hash
 
     def record(self, path: Path, video: IndexedVideo) -> None:
         """Takes the video of a file in, unless the file or the index has gone meanwhile."""
@@ -246,7 +268,7 @@ class Library:
         found: dict[str, Path] = {}
         for key, path in self._files.items():
             seen = self._videos.get(key)
-            if seen is not None and not seen.problem:
+            if seen is not None and not seen.problem and path not in self._refused:
                 found.setdefault(seen.content_hash, path)
         return found
 
@@ -308,12 +330,13 @@ class Library:
 
     def _rank_pictures(self, query: str) -> Iterator[LibraryMoment]:
         vector: NDArray[np.float32] = self._encoder.encode_texts([query])[0]
+        paths = self._readable
         hits = [
             (hit, shard.videos[hit.video][0])
             for shard, opened in self._shards
             for hit in opened.search(vector, _HITS_A_SHARD)
+            if shard.videos[hit.video][0] in paths
         ]
-        paths = self._readable
         # equal scores in an order that does not depend on which video was indexed first
         for hit, content in sorted(hits, key=lambda found: (-found[0].score, paths[found[1]], found[0].start_seconds)):
             start, stop, score = hit.start_seconds, hit.stop_seconds, round(hit.score, 4)
@@ -348,8 +371,22 @@ def list_videos(folder: Path) -> list[Path]:
     """
     found = sorted(find_videos(folder))
     if not found:
-        raise VideoError(f"{folder} holds no video file ({', '.join(sorted(VIDEO_SUFFIXES))})")
+        raise _make_empty(folder)
     return found
+
+
+def hash_listing(folder: Path) -> str:
+    """A hash of the names, sizes and times of a folder's video files: another one once any of them has changed.
+
+    Raises:
+        VideoError: it holds none.
+    """
+    listed = [(_make_key(path.relative_to(folder)), *_get_state(path)) for path in list_videos(folder)]
+    return hashlib.blake2b(repr(listed).encode(), digest_size=16).hexdigest()
+
+
+def _make_empty(folder: Path) -> VideoError:
+    return VideoError(f"{folder} holds no video file ({', '.join(sorted(VIDEO_SUFFIXES))})")
 
 
 def _make_key(path: Path) -> str:

@@ -50,6 +50,8 @@ _Seen = TypeVar("_Seen")
 
 _VERSION = 6
 """Number of the rules by which text is read; text kept by another version is read again."""
+_MOST_FRAMES = 48
+"""Frames of one window that are read; at a second or less each on one core."""
 _WORKERS = 2
 """Threads that read at most, each with a picture of its own."""
 _THUMB_CHANGE = 10
@@ -188,7 +190,7 @@ class ScreenText:
             for x in lines
         )
 
-    def read_window(self, start_seconds: float, stop_seconds: float, max_frames: int) -> WindowText:
+    def read_window(self, start_seconds: float, stop_seconds: float, max_frames: int = _MOST_FRAMES) -> WindowText:
         """Reads the lines of a window, as far as the time allows.
 
         Args:

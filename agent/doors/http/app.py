@@ -4,7 +4,6 @@ import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -47,7 +46,7 @@ def make_services(settings: ServeSettings) -> Services:
     urls = FetchRules(
         settings.url_hosts, settings.url_private, settings.url_seconds, largest_bytes=settings.max_upload_bytes
     )
-    sources = VideoSources(files, AllowedFolders(settings.allow or [Path.cwd()]), urls)
+    sources = VideoSources(files, AllowedFolders(settings.allowed_folders), urls)
     return Services(settings, files, sources, JobDispatcher(settings, files, metrics), metrics)
 
 

@@ -210,6 +210,11 @@ class FileStore:
         return [folder for folder in self._folder.iterdir() if _ID.fullmatch(folder.name)]
 
 
+def is_sent_frames(folder: Path) -> bool:
+    """Whether a folder is that of single pictures that a client sent, and none of videos."""
+    return folder.name == _FRAMES and _ID.fullmatch(folder.parent.name) is not None
+
+
 def simplify_name(filename: str) -> str:
     """The file name with nothing but plain letters, which can't lead out of a folder."""
     name = _NOT_PLAIN.sub("_", filename.replace("\\", "/").rpartition("/")[2]).strip("._")[-_LONGEST_NAME:]

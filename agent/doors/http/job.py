@@ -13,6 +13,8 @@ from typing import Any, Self
 from agent.doors.http.video_parts import GivenVideo
 
 RUNNING = ("waiting", "running")
+_VERSION = 2
+"""Version of the form in which a job is kept. Version 1, which is not named, knew one video and no policy."""
 
 
 @dataclass(frozen=True)
@@ -30,19 +32,22 @@ class AskedJob:
 
     def as_data(self) -> dict[str, Any]:
         """The job as plain JSON, for disk."""
-        return vars(self) | {"videos": [(str(video.path), video.name) for video in self.videos]}
+        return vars(self) | {"version": _VERSION, "videos": [(str(video.path), video.name) for video in self.videos]}
 
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> Self:
-        """The job that `as_data` wrote, with more beside it.
+        """The job that `as_data` wrote, now or in an earlier version, with more beside it.
 
         Raises:
             KeyError: it did not.
             TypeError: it did not.
-            ValueError: it did not.
+            ValueError: it did not, or in a later version.
         """
-        videos = tuple(GivenVideo(Path(path), name) for path, name in data["videos"])
-        return cls(videos, data["question"], data["options"], data["after"], data["policy"])
+        if data.get("version", _VERSION) > _VERSION:
+            raise ValueError(f"the job was kept by a later version of the server, in form {data['version']}")
+        named = data["videos"] if "videos" in data else [(data["video"], data["name"])]
+        videos = tuple(GivenVideo(Path(path), name) for path, name in named)
+        return cls(videos, data["question"], data["options"], data.get("after"), data.get("policy", ""))
 
 
 @dataclass(eq=False)

@@ -12,8 +12,9 @@ import shutil
 import time
 import uuid
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,6 +24,7 @@ from agent.doors.http.logs import log, write_log
 from agent.doors.http.video_parts import GivenVideo
 from agent.doors.http.worker import DrawRequest, WorkerSetup, WorkRequest
 from agent.doors.http.worker_process import WorkerProcess
+from agent.paths import escape_path, unescape_path
 from tools.own_files import make_own_folder
 from tools.plain_data import loads_json
 
@@ -50,6 +52,7 @@ _DEADLY = (
     "the process that read this video died twice, which the file is the likely reason of: it is damaged, or needs more "
     "memory than this server gives"
 )
+_UNREADABLE = "what was asked can't be read: another version of the server kept it, or the file is damaged; ask again"
 _STOPPED = "the server was stopped before there was an answer; ask again"
 
 
@@ -177,9 +180,32 @@ class JobDispatcher:
                 404, f"{job_id} has no trajectory (it is {job.status})", "no_trajectory"
             ) from None
         written = json.dumps(saved)
+        if (folder := saved["question"].get("folder")) is not None:
+            (video,) = job.asked.videos
+            return written.replace(json.dumps(folder["path"])[1:-1], json.dumps(video.name)[1:-1]).encode()
         for path, video in zip(paths, job.asked.videos, strict=True):
             written = written.replace(json.dumps(path), json.dumps(video.name))
         return written.encode()
+
+    def find_file(self, job: ServerJob, number: int) -> Path | None:
+        """The file of a job's video, of one that was found in a folder too; None where it is not known.
+
+        Args:
+            job: the job.
+            number: number of the video, from 1.
+        """
+        files = [video.path for video in job.asked.videos]
+        if len(files) == 1 and files[0].is_dir():
+            files = [Path(unescape_path(path)) for path in self._read_paths(job.id)]
+        return files[number - 1] if number <= len(files) and files[number - 1].is_file() else None
+
+    def _read_paths(self, job_id: str) -> Sequence[str]:
+        """The paths of the videos that a job looks into, as its trajectory has them."""
+        for saved in (self._locate_trajectory(job_id), self._locate_reached(job_id)):
+            with suppress(OSError, ValueError, KeyError, TypeError):  # none, or damaged
+                question = loads_json(saved.read_bytes())["question"]
+                return (question["video"], *question.get("other_videos", ()))
+        return ()
 
     async def draw(
         self, job: ServerJob, what: Literal["report", "frame", "receipt"], frame: dict[str, Any] | None = None
@@ -375,6 +401,8 @@ class JobDispatcher:
             memory_bytes=settings.memory_bytes,
             max_duration_seconds=settings.max_duration_seconds,
             max_pixels=settings.max_pixels,
+            folders=tuple(str(Path(folder).expanduser().resolve()) for folder in settings.allowed_folders),
+            private=str(settings.state_folder.resolve()),
         )
         worker = WorkerProcess(setup, self._hear, self._mourn)
         worker.start()
@@ -414,18 +442,34 @@ class JobDispatcher:
                 continue
             self._on_disk.remove(name)
             try:
-                data = loads_json((folder / "request.json").read_bytes())
-                yield ServerJob(
-                    name, AskedJob.from_data(data), data["client"], is_kept=True, created_at=data["created_at"]
-                )
-            except (OSError, ValueError, KeyError, TypeError):  # of a connection that has gone, or damaged
+                written = (folder / "request.json").read_bytes()
+            except OSError:  # of a connection that has gone
                 shutil.rmtree(folder, ignore_errors=True)
+                continue
+            try:
+                data = loads_json(written)
+                yield ServerJob(
+                    name,
+                    AskedJob.from_data(data),
+                    data.get("client", ""),
+                    is_kept=True,
+                    created_at=data.get("created_at", time.time()),
+                )
+            except (ValueError, KeyError, TypeError, AttributeError):
+                self._end_unreadable(name)
+
+    def _end_unreadable(self, name: str) -> None:
+        """Ends a job that was kept and can't be read: whoever asks for it is told so."""
+        job = ServerJob(name, AskedJob((GivenVideo(Path(), "unknown"),), "unknown", {}), is_kept=True)
+        self._jobs[name] = job
+        self._on_disk.append(name)
+        self._end(job, "lost", _UNREADABLE)
 
     def _read_asked(self, job_id: str) -> AskedJob | None:
         """What a finished job asked; None where it was kept for nobody, or is damaged."""
         try:
             return AskedJob.from_data(loads_json((self._locate_folder(job_id) / "request.json").read_bytes()))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
     def _write(self, job: ServerJob, name: str, data: dict[str, Any]) -> None:
@@ -445,8 +489,11 @@ class JobDispatcher:
         """Makes what was reached the trajectory of a job that came to no end by itself."""
         reached = self._locate_reached(job.id)
         if job.status in ("failed", "lost") and not self.has_trajectory(job.id):
-            with suppress(FileNotFoundError):
+            if reached.is_file():
                 reached.rename(self._locate_trajectory(job.id))
+            else:
+                with suppress(ValueError):  # what can't be asked, as of too many videos, has none
+                    self._locate_trajectory(job.id).write_text(_make_empty_trajectory(job), encoding="utf-8")
         reached.unlink(missing_ok=True)
 
     def _locate_folder(self, job_id: str) -> Path:
@@ -492,6 +539,19 @@ def _read_state(video: Path) -> _FileState:
     except OSError:
         return (str(video), 0, 0)
     return (str(video), stat.st_size, stat.st_mtime_ns)
+
+
+def _make_empty_trajectory(job: ServerJob) -> str:
+    """The trajectory of a job that never began, as JSON."""
+    from agent.limits import QuestionBudget
+    from agent.loop.checks import make_unopened_trajectory
+    from agent.trajectory import Question, Stop, to_json
+
+    first, *others = (escape_path(str(video.path)) for video in job.asked.videos)
+    question = Question(first, job.asked.question, other_videos=tuple(others))
+    limits = QuestionBudget({}).for_length()
+    unopened = make_unopened_trajectory(question, job.asked.policy, limits, 0.0, Stop.CRASHED)
+    return to_json(replace(unopened, error=job.error))
 
 
 def _make_asked(outcome: dict[str, Any]) -> AskedJob:

@@ -147,10 +147,11 @@ async def play_video(
     Raises:
         RequestRefusedError: it was not, or the file has gone.
     """
-    job = get_services(request).jobs.get(job_id)
+    jobs = get_services(request).jobs
+    job = jobs.get(job_id)
     is_opened = any(event["event"] == "run_started" for event in job.events)
-    path = job.asked.videos[number - 1].path if number <= len(job.asked.videos) else None
-    if not is_opened or path is None or not path.is_file():
+    path = jobs.find_file(job, number)
+    if not is_opened or path is None:
         raise RequestRefusedError(404, f"{job_id} has no video that can be played", "no_video")
     return FileResponse(path)
 

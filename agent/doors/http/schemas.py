@@ -60,7 +60,8 @@ class JobRequest(AskedOptions):
 
     video: Text | Annotated[list[Text], Field(min_length=1, max_length=MOST_VIDEOS)]
     """Id of an upload, a path in an allowed folder, a data URI, or a URL where those are allowed; a list of such for a
-    question about several videos, which are numbered from 1 in that order."""
+    question about several videos, which are numbered from 1 in that order; or the path of a folder of videos, of which
+    those that fit the question best are looked into."""
     question: Text
     model: Annotated[str, Field(max_length=200)] | None = None
     """Who answers: one of `/v1/models`; the server's own policy if left out."""

@@ -128,6 +128,11 @@ class ServeSettings:
         return token
 
     @property
+    def allowed_folders(self) -> tuple[str | Path, ...]:
+        """Folders whose videos may be asked about by path."""
+        return self.allow or (Path.cwd(),)
+
+    @property
     def state_folder(self) -> Path:
         """Folder of uploads and jobs."""
         if self.state:

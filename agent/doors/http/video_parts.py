@@ -77,7 +77,7 @@ class VideoSources:
         )
 
     def open_name(self, name: str) -> GivenVideo:
-        """The video that a word stands for: a data URI, a URL, the id of an upload, or a path.
+        """The video, or the folder of them, that a word stands for: a data URI, a URL, the id of an upload, or a path.
 
         Raises:
             RequestRefusedError: it can't be had.
@@ -96,7 +96,7 @@ class VideoSources:
             )
         path_name = unquote(parts.path) if parts is not None else name
         try:
-            return GivenVideo(self.folders.find(path_name), path_name)
+            return GivenVideo(self.folders.find_videos(path_name), path_name.rstrip("/") or path_name)
         except NotAllowedError as error:
             raise RequestRefusedError(403, str(error), "path_not_allowed") from error
 
@@ -188,6 +188,8 @@ def _read_rate(content: Mapping[str, Any], rate: float) -> float:
 
 
 def _read_picture(path: Path) -> bytes:
+    if not path.is_file():
+        raise RequestRefusedError(400, "a frame is a data URI or a path of a JPEG or PNG", "frames")
     with path.open("rb") as file:
         return file.read(_LARGEST_FRAME_BYTES)
 

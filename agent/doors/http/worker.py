@@ -18,14 +18,17 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
+from agent.doors.allowed_folders import is_open_to
 from agent.doors.error_text import hide_paths
+from agent.doors.http.file_store import is_sent_frames
 from agent.doors.http.logs import log, set_up_logs
 from agent.loop.tracing import flush
-from agent.paths import escape_path
-from tools.deadline import set_deadline
+from agent.paths import escape_path, unescape_path
+from tools.deadline import is_time_up, set_deadline
 from tools.plain_data import loads_json
 
 if TYPE_CHECKING:
@@ -41,6 +44,8 @@ _FRAMES_VIDEO = "frames.mkv"
 """Name of the video that is made of a folder of frames."""
 _VERIFY_SECONDS = 40.0
 """Time of a receipt at most: what is not checked by then, the receipt says."""
+_HEADERS = 10_000
+"""Headers of videos in folders that are remembered."""
 CRASHED = "this is a bug of the server, whose log has the details"
 _DIED = "the process that answered it died"
 
@@ -56,6 +61,10 @@ class WorkerSetup:
     memory_bytes: int
     max_duration_seconds: float
     max_pixels: int
+    folders: tuple[str, ...] = ()
+    """Folders, without links, whose videos may be found by asking about a folder."""
+    private: str = ""
+    """Folder that holds what others sent: none of it is part of a folder that is asked about."""
 
     def as_argument(self) -> str:
         """The setup as an argument of the process."""
@@ -89,9 +98,9 @@ class WorkRequest:
 
     @property
     def files(self) -> list[Path]:
-        """The files of the videos; frames that a client sent by themselves have been made one."""
+        """The files of the videos, or their folder; frames that a client sent by themselves have been made one."""
         paths = [Path(path) for path, _ in self.videos]
-        return [path / _FRAMES_VIDEO if path.is_dir() else path for path in paths]
+        return [path / _FRAMES_VIDEO if is_sent_frames(path) else path for path in paths]
 
 
 @dataclass(frozen=True)
@@ -133,8 +142,9 @@ class Worker:
             encoder=setup.encoder or None,
             use_configured_tools=True,
             max_concurrent=setup.running,
-        )
+        ).with_refusals(self._refuse)
         self._sleuths = {"": self._sleuth}
+        self._find_too_large = lru_cache(_HEADERS)(self._describe_too_large)
         self._executor = ThreadPoolExecutor(setup.running, thread_name_prefix="question")
         # pictures don't wait for questions, nor for the reading and hearing of a receipt
         self._drawer = ThreadPoolExecutor(1, thread_name_prefix="drawer")
@@ -188,7 +198,8 @@ class Worker:
         for video in request.files:
             if video.name == _FRAMES_VIDEO:
                 _make_video(video)
-            self._check_header(video)
+            if not video.is_dir():
+                self._check_header(video)
         run = self._start_run(request)
         self._runs[request.id] = run
         options: Any = request.options
@@ -222,7 +233,9 @@ class Worker:
             return sleuth.start(videos, request.question, **request.options)
         from agent.trajectory import load
 
-        if load(request.after).question.videos != tuple(escape_path(str(video)) for video in videos):
+        before = load(request.after).question
+        asked_before = before.videos if before.folder is None else (before.folder.path,)
+        if asked_before != tuple(escape_path(str(video)) for video in videos):
             raise ValueError("the question before was about another video")
         of_video, of_question = _split_options(request)
         return sleuth.resume(request.after, videos, **of_video).start(request.question, **of_question)
@@ -268,15 +281,33 @@ class Worker:
 
         of_video, _ = _split_options(request)
         with set_deadline(_VERIFY_SECONDS):
-            receipt = self._sleuth.verify(load(request.save), request.files, **of_video)
+            receipt = self._sleuth.verify(load(request.save), _list_looked_into(request), **of_video)
         return _rename(json.dumps(receipt.as_data()), request).encode()
 
     def _open_pictures(self, request: WorkRequest, wanted: DrawRequest) -> "AbstractContextManager[PictureOf]":
         from agent.sessions.options import make_key
 
         of_video, _ = _split_options(request)
-        keys = tuple(make_key(video, of_video) for video in request.files)
+        keys = tuple(make_key(video, of_video) for video in _list_looked_into(request))
         return self._sleuth.open_pictures(keys, tuple(wanted.content_hashes))
+
+    def _refuse(self, video: Path) -> str | None:
+        """Why a video of a folder is not looked into: what this server takes no other way is no part of it."""
+        is_private = bool(self._setup.private) and video.resolve().is_relative_to(self._setup.private)
+        if is_private or not is_open_to(video, map(Path, self._setup.folders)):
+            return ""
+        if is_time_up():
+            return "there was no time for it"
+        return self._find_too_large(video, video.stat().st_mtime_ns)
+
+    def _describe_too_large(self, video: Path, modified_ns: int) -> str | None:
+        try:
+            self._check_header(video)
+        except _TooLargeError as error:
+            return str(error)
+        except (OSError, ValueError):  # whoever opens it says what is wrong
+            pass
+        return None
 
     def _check_header(self, video: Path) -> None:
         """Refuses by what the file says of itself, before anything of it is decoded."""
@@ -298,6 +329,17 @@ class Worker:
 
     def _tell(self, request: WorkRequest, message: dict[str, Any]) -> None:
         self._send(_rename(json.dumps({"id": request.id} | message), request).encode() + b"\n")
+
+
+def _list_looked_into(request: WorkRequest) -> list[Path]:
+    """The files that a question looks into: those that it names, or those that were found for it in a folder."""
+    from agent.trajectory import load
+
+    if any(video.is_dir() for video in request.files):
+        for saved in (request.save, request.reached):
+            if Path(saved).is_file():
+                return [Path(unescape_path(video)) for video in load(saved).question.videos]
+    return request.files
 
 
 def _split_options(request: WorkRequest) -> tuple[Any, Any]:
@@ -371,7 +413,7 @@ def _count_tokens(result: "RunResult") -> dict[str, int] | None:
 def _format_reason(error: Exception, request: WorkRequest) -> str:
     from agent.terminal import escape_line
 
-    return hide_paths(escape_line(error), {path: Path(name).name for path, name in request.videos})
+    return hide_paths(escape_line(error), {path: Path(name).name or name for path, name in request.videos})
 
 
 def main(setup: WorkerSetup, requests: BinaryIO, answers: BinaryIO) -> None:

@@ -5,14 +5,17 @@ they can't open.
 """
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from mcp_types import CallToolResult, ContentBlock, ImageContent, TextContent
 from pydantic import BaseModel, Field
 
+from agent.doors.error_text import use_names
+from agent.doors.mcp.looks import FolderSearch
 from agent.doors.mcp.pictures import FittedPictures, format_time
 from agent.loop.receipt import Receipt
+from agent.paths import escape_path
 from agent.report.console import describe_coverages, format_answer_lines
 from agent.run_result import RunResult
 from agent.trajectory import Evidence
@@ -32,7 +35,7 @@ class FrameLink(BaseModel):
 class CitedEvidence(BaseModel):
     """A stretch of the video that an answer rests on."""
 
-    video: int | None = Field(description="number of the video, from 1 in the order asked; null where there is one")
+    video: int | None = Field(description="number of the video, from 1; null where there is one")
     start_seconds: float
     stop_seconds: float
     source: Literal["frame", "screen text", "speech", "sound", "caption", "video"]
@@ -53,6 +56,7 @@ class VideoAnswer(BaseModel):
     answer: str = ""
     option: int | None = Field(default=None, description="index of the chosen option")
     confidence: float | None = Field(default=None, description="how likely the answer is right, 0..1; null: not stated")
+    videos: list[str] = Field(default=[], description="the videos looked into, in the order of their numbers")
     evidence: list[CitedEvidence] = []
     coverage: str = Field(default="", description="how much of the video was seen, searched, read and heard")
     gaps: list[str] = Field(default=[], description="what could not be looked at, read or heard")
@@ -77,12 +81,24 @@ class AnswerReceipt(BaseModel):
     checks: list[CheckedEvidence]
 
 
+class FolderMoment(BaseModel):
+    """A moment of a video of a folder."""
+
+    video: str
+    start_seconds: float
+    stop_seconds: float
+    source: Literal["picture", "speech", "screen text", "file name"]
+    text: str = Field(description="the line that was found; empty for a picture")
+    box: Box | None = Field(description="the part of the picture, left, top, right, bottom in fractions 0..1")
+
+
 class VideoLook(BaseModel):
     """A look at a video: what a tool found there."""
 
     text: str
     frames: list[FrameLink]
     findings: list[Finding]
+    moments: list[FolderMoment] = Field(default=[], description="what was found in a folder, best first")
     gaps: list[str] = Field(description="what could not be looked at, read or heard")
 
 
@@ -92,13 +108,14 @@ def reply_working(job: str, waited_seconds: float) -> CallToolResult:
     return _reply([words], VideoAnswer(status="working", job=job))
 
 
-def reply_answer(job: str, result: RunResult, pictures: FittedPictures) -> CallToolResult:
+def reply_answer(job: str, result: RunResult, pictures: FittedPictures, names: Mapping[str, str]) -> CallToolResult:
     """The reply of a job that is done.
 
     Args:
         job: id of the job.
         result: the result; not one of a run that failed.
         pictures: frames of the evidence.
+        names: what the host calls each video, or the folder, by its path.
     """
     assert result.status in ("answered", "not_shown", "cannot_tell", "no_answer"), "others are errors"
     videos = result.trajectory.content_hashes
@@ -108,15 +125,17 @@ def reply_answer(job: str, result: RunResult, pictures: FittedPictures) -> CallT
         answer=result.text,
         option=result.option,
         confidence=result.confidence,
+        videos=[use_names(video, names) for video in result.trajectory.question.videos],
         evidence=[_cite(item, videos) for item in result.evidence],
         coverage=" ".join(describe_coverages(result.trajectory)),
-        gaps=list(result.gaps),
+        gaps=[use_names(gap, names) for gap in result.gaps],
         seconds=round(result.usage.seconds, 3),
         report=link_report(job),
         trajectory=link_trajectory(job),
     )
     links = _format_frame_lines(videos, (ref for item in result.evidence for ref in item.frames))
-    words = [*(line.plain for line in format_answer_lines(result.trajectory)), *pictures.notes, *links]
+    lines = [use_names(line.plain, names) for line in format_answer_lines(result.trajectory)]
+    words = [*lines, *pictures.notes, *links]
     return _reply([*words, f"The whole run as a page: {answer.report}"], answer, pictures)
 
 
@@ -137,6 +156,34 @@ def reply_look(video: str, seen: Observation, pictures: FittedPictures) -> CallT
     return _reply([seen.text, *pictures.notes, *_format_frame_lines([video], seen.frames)], look, pictures)
 
 
+def reply_moments(found: FolderSearch, names: Mapping[str, str]) -> CallToolResult:
+    """The reply of a search through a folder.
+
+    Args:
+        found: what was found.
+        names: what the host calls the folder, by its path.
+    """
+    moments = [
+        FolderMoment(
+            video=use_names(escape_path(str(one.moment.video)), names),
+            start_seconds=one.moment.start_seconds,
+            stop_seconds=one.moment.stop_seconds,
+            source=one.moment.source,
+            text=one.moment.text,
+            box=one.moment.box,
+        )
+        for one in found.moments
+    ]
+    frames = [_link(one.content_hash, one.moment.start_seconds) for one in found.moments]
+    lines = [
+        f"{one.video} {one.start_seconds:.2f}-{one.stop_seconds:.2f} s, {one.source}: {one.text or frame.link}"
+        for one, frame in zip(moments, frames, strict=True)
+    ]
+    gaps = [use_names(problem, names) for problem in found.problems]
+    text = "\n".join(lines or ["Nothing was found."])
+    return _reply([text, *gaps], VideoLook(text=text, frames=frames, findings=[], moments=moments, gaps=gaps))
+
+
 def reply_receipt(receipt: Receipt) -> CallToolResult:
     """The reply of a check of an answer's evidence."""
     signs = {True: "found", False: "not found", None: "not checked"}
@@ -151,8 +198,11 @@ def link_frame(videos: Sequence[str], ref: FrameRef) -> FrameLink:
         videos: hashes of the videos' contents, in the order of their numbers.
         ref: the reference.
     """
-    video = videos[(ref.video or 1) - 1]
-    return FrameLink(seconds=ref.seconds, link=f"{SCHEME}://frames/{video}/{ref.seconds:.3f}")
+    return _link(videos[(ref.video or 1) - 1], ref.seconds)
+
+
+def _link(video: str, seconds: float) -> FrameLink:
+    return FrameLink(seconds=seconds, link=f"{SCHEME}://frames/{video}/{seconds:.3f}")
 
 
 def link_report(job: str) -> str:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from agent.doors.mcp.pictures import FittedPictures, fit_pictures
+from agent.paths import escape_path
 from agent.sleuth import Sleuth
 from tools.deadline import Cancellation, OutOfTime, cancellable, run_in_time, set_deadline
+from tools.index.library import LibraryMoment
 from tools.observation import Observation, ToolError
 from tools.toolbox import Toolbox
 
@@ -34,6 +36,24 @@ class Look:
     pictures: FittedPictures
 
 
+@dataclass(frozen=True)
+class FoundMoment:
+    """A moment of a video of a folder."""
+
+    content_hash: str
+    """Hash of the video's content."""
+    moment: LibraryMoment
+
+
+@dataclass(frozen=True)
+class FolderSearch:
+    """What was found in a folder."""
+
+    moments: tuple[FoundMoment, ...]
+    problems: tuple[str, ...]
+    """Videos that were not searched, and why, a sentence each."""
+
+
 class Looker:
     """Runs tools in threads of its own. Close it in the end."""
 
@@ -54,6 +74,14 @@ class Looker:
             ValueError: the video can't be opened.
         """
         return await self.run(partial(self._look, file, tool, arguments))
+
+    async def search_folder(self, folder: Path, query: str, count: int) -> FolderSearch:
+        """The moments of a folder's videos that fit a query best; new and changed ones are indexed as the time allows.
+
+        Raises:
+            ValueError: the folder holds no video.
+        """
+        return await self.run(partial(self._search_folder, folder, query, count))
 
     async def read_frame(self, file: Path, content_hash: str, seconds: float) -> bytes:
         """The whole frame on screen at a time, as a JPEG.
@@ -91,6 +119,13 @@ class Looker:
             toolbox = _require_opened(toolbox)
             seen = _call(toolbox, tool, arguments)
             return Look(toolbox.video.content_hash, seen, fit_pictures(seen.frames, toolbox.picture))
+
+    def _search_folder(self, folder: Path, query: str, count: int) -> FolderSearch:
+        with set_deadline(_TOOL_SECONDS):
+            library = self._sleuth.open_library(folder)
+        found = tuple(FoundMoment(library.get_content_hash(m.video), m) for m in library.search(query, count))
+        problems = tuple(f"{escape_path(str(path))} was not searched: {why}" for path, why in library.problems.items())
+        return FolderSearch(found, problems)
 
     def _read_frame(self, file: Path, content_hash: str, seconds: float) -> bytes:
         with self._sleuth.borrow_toolbox(file) as toolbox:

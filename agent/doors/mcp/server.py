@@ -35,12 +35,14 @@ from agent.events import (
     VideoPrepared,
     format_preparation,
 )
+from agent.paths import unescape_path
 from agent.report.console import format_call
 from agent.run_result import RunResult
 from agent.sessions.options import QuestionOptions
 from agent.sleuth import Sleuth
 from agent.trajectory import ToolCall, to_json
 from tools import observation
+from tools.index.library import hash_listing
 from tools.observation import MOST_VIDEOS
 from tools.toolbox import Size
 from tools.video.video import hash_content
@@ -68,7 +70,14 @@ _OWN_NAMES = {
 Video = Annotated[str, Field(description="path of the video file, in a folder that the server may read")]
 Videos = Annotated[
     str | Annotated[list[str], Field(min_length=1, max_length=MOST_VIDEOS)],
-    Field(description="path of the video file, in a folder that the server may read; or a list of them, to compare"),
+    Field(
+        description="path of the video file, in a folder that the server may read; or a list of them, to compare; or a "
+        "folder of videos, of which those that fit the question best are looked into"
+    ),
+]
+VideoOrFolder = Annotated[
+    str,
+    Field(description="path of the video file, or of a folder of them, in a folder that the server may read"),
 ]
 Question = Annotated[str, Field(description="the question, in plain words", min_length=1, max_length=8000)]
 WaitSeconds = Annotated[float, Field(ge=0, le=3600, description="longest wait; many hosts end a call after 60 s")]
@@ -95,10 +104,10 @@ class VideoServer:
             sleuth: answers the questions; whoever made it closes it.
             allowed: folders of the videos that may be named.
         """
-        self._sleuth = sleuth
+        self._sleuth = sleuth.with_refusals(allowed.refuse)
         self._allowed = allowed
-        self._looker = Looker(sleuth)
-        self._jobs = JobBook(sleuth)
+        self._looker = Looker(self._sleuth)
+        self._jobs = JobBook(self._sleuth)
         self._files: dict[str, Path] = {}
         """Videos that were looked at, by the hash of their content."""
         apps = Apps()
@@ -163,11 +172,12 @@ class VideoServer:
         if max_seconds is not None:
             asked["max_seconds"] = max_seconds
         names = [video] if isinstance(video, str) else video
-        files = {str(self._find(name)): name for name in names}
+        find = self._find_videos if len(names) == 1 else self._find
+        files = {str(find(name)): name for name in names}
         with _tell_reasons(files):
             if len(files) < len(names):
                 raise ValueError(f"the videos of a question must differ, got {', '.join(names)}")
-            hashes = [await self._looker.run(partial(hash_content, Path(file))) for file in files]
+            hashes = [await self._looker.run(partial(_hash, Path(file))) for file in files]
             job = self._jobs.start(files, hashes, question, asked, after)
         return await self._answer(job, wait_seconds, pictures, ctx)
 
@@ -201,17 +211,25 @@ class VideoServer:
 
     async def _search(
         self,
-        video: Video,
+        video: VideoOrFolder,
         query: Annotated[str, Field(description="what should be seen, read or heard, in a few words", max_length=1000)],
         where: Annotated[
             Literal["pictures", "text", "speech", "everything"],
-            Field(description="in what is seen, in the text on screen, in what is said, or in all, which is slower"),
+            Field(
+                description="in what is seen, in the text on screen, in what is said, or in all, which is slower; "
+                "a folder is searched in all that is known of it"
+            ),
         ] = "pictures",
         start: Start = 0,
         stop: Stop = None,
         count: Annotated[int, Field(ge=1, le=32, description="moments or lines; 6 pictures at most")] = 6,
     ) -> Annotated[CallToolResult, answers.VideoLook]:
-        """Find the moments of a video that fit a description best, or the lines on screen or of speech."""
+        """Find the moments that fit a description best, or the lines on screen or of speech, in a video or a folder."""
+        found = self._find_videos(video)
+        if found.is_dir():
+            if start or stop is not None:
+                raise ToolError("a window can be searched in one video only, and this is a folder: leave it out")
+            return await self._search_folder(found, video, query, count)
         if where == "everything":
             return await self._show(video, "search", query=query, start=start, stop=stop, count=count)
         if where == "speech":
@@ -254,6 +272,12 @@ class VideoServer:
         """Get what is said in a window, line by line, with times; doubtful lines may be invented by the recogniser."""
         return await self._show(video, "read_speech", start=start, stop=stop, count=count)
 
+    async def _search_folder(self, folder: Path, name: str, query: str, count: int) -> CallToolResult:
+        with _tell_reasons({str(folder): name}):
+            found = await self._looker.search_folder(folder, query, count)
+        self._files.update((one.content_hash, one.moment.video) for one in found.moments)
+        return answers.reply_moments(found, {str(folder): name})
+
     async def _show(self, video: str, tool: str, **arguments: Any) -> CallToolResult:
         file = self._find(video)
         with _tell_reasons({str(file): video}):
@@ -275,11 +299,13 @@ class VideoServer:
                 return answers.reply_working(job.id, wait_seconds)
             result = self._get_result(job)
         refs = [ref for item in result.evidence for ref in item.frames]
-        self._files.update(zip(result.trajectory.content_hashes, map(Path, job.files), strict=True))
+        videos = [Path(unescape_path(video)) for video in result.trajectory.question.videos]
+        self._files.update(zip(result.trajectory.content_hashes, videos, strict=True))
 
         def fit() -> CallToolResult:
             with result.open_pictures() as picture:
-                return answers.reply_answer(job.id, result, fit_pictures(dict.fromkeys(refs[:pictures]), picture))
+                fitted = fit_pictures(dict.fromkeys(refs[:pictures]), picture)
+                return answers.reply_answer(job.id, result, fitted, job.files)
 
         return await self._looker.run(fit)
 
@@ -315,10 +341,23 @@ class VideoServer:
         return self._get_result(found)
 
     def _find(self, video: str) -> Path:
+        found = self._find_videos(video)
+        if found.is_dir():
+            raise ToolError(
+                f"{video!r:.200} is a folder: ask_video and search take one alone, all else is for one video"
+            )
+        return found
+
+    def _find_videos(self, video: str) -> Path:
         try:
-            return self._allowed.find(video)
+            return self._allowed.find_videos(video)
         except NotAllowedError as error:
             raise ToolError(str(error)) from error
+
+
+def _hash(video: Path) -> str:
+    """A hash of what a video, or a folder of them, holds."""
+    return hash_listing(video) if video.is_dir() else hash_content(video)
 
 
 @contextmanager

@@ -88,12 +88,12 @@ class QwenImageProcessor:
         self._block: int = processor.patch_size * processor.merge_size
         least_pixels = 4 * self._block**2
         # twice the limit: pictures are within it already, but rounding up to whole blocks may pass it
-        self._size = {"shortest_edge": least_pixels, "longest_edge": max(2 * max_pixels, least_pixels)}
+        self.size = {"shortest_edge": least_pixels, "longest_edge": max(2 * max_pixels, least_pixels)}
 
     def measure(self, width: int, height: int) -> ImageSpan:
         """Placeholders and grid of a picture of this size."""
         width, height = self._thicken(width, height)
-        least, most = self._size["shortest_edge"], self._size["longest_edge"]
+        least, most = self.size["shortest_edge"], self.size["longest_edge"]
         sides = smart_resize(height, width, self._block, min_pixels=least, max_pixels=most)
         rows, columns = (side // self._processor.patch_size for side in sides)
         count = rows * columns // self._processor.merge_size**2
@@ -101,13 +101,16 @@ class QwenImageProcessor:
 
     def look(self, picture: Image.Image) -> ProcessedImage:
         """Processes a picture: patches (patches, patch width) float32 and their grid (1, 3) int64."""
-        thick = self._thicken(*picture.size)
-        picture = picture if picture.size == thick else picture.resize(thick)
-        inputs = self._processor(images=[picture], size=self._size, return_tensors="pt")
+        inputs = self._processor(images=[self.thicken(picture)], size=self.size, return_tensors="pt")
         grid = inputs["image_grid_thw"]  # (1, 3): time, rows and columns of patches
         count = int(grid.prod()) // self._processor.merge_size**2
         kept = {"pixel_values": inputs["pixel_values"], "image_grid_thw": grid}
         return ProcessedImage((self._image_token_id,) * count, kept)
+
+    def thicken(self, picture: Image.Image) -> Image.Image:
+        """The picture as the model's own processor is given it: with no side under a block."""
+        thick = self._thicken(*picture.size)
+        return picture if picture.size == thick else picture.resize(thick)
 
     def _thicken(self, width: int, height: int) -> tuple[int, int]:
         """The size with no side under a block: rounding a strip of under half a block would shrink its length."""

@@ -15,16 +15,16 @@ from evals.scoring.scoring import Score
 _TYPES = ("motion", "spatial", "temporal", "yes/no", "colour", "object", "location", "number", "other")
 
 
-def load(folder: Path) -> tuple[Item, ...]:
-    """Reads `test_q.json` and the answers by question id in `test_a.json`."""
-    answers = {row.text("question_id"): row for row in read_json_rows(folder / "test_a.json")}
-    return tuple(_item(folder, row, answers) for row in read_json_rows(folder / "test_q.json"))
+def load(folder: Path, split: str = "test") -> tuple[Item, ...]:
+    """Reads the questions of a split, as `test_q.json`, and the answers by question id, as `test_a.json`."""
+    answers = {row.text("question_id"): row for row in read_json_rows(folder / f"{split}_a.json")}
+    return tuple(_item(folder, row, answers) for row in read_json_rows(folder / f"{split}_q.json"))
 
 
 def _item(folder: Path, row: Record, answers: dict[str, Record]) -> Item:
     key, video = row.text("question_id"), row.text("video_name")
     if key not in answers:
-        raise row.damaged("question_id", "one that test_a.json has", key)
+        raise row.damaged("question_id", "one that the file of answers has", key)
     kind = answers[key].whole("type")
     if not 0 <= kind < len(_TYPES):
         raise answers[key].damaged("type", "0 to 8", kind)

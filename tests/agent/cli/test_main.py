@@ -224,7 +224,7 @@ def test_ctrl_c_leaves_a_saved_trajectory_and_a_usable_cache(folder: Path, tmp_p
         "            [time.sleep(0.1) for _ in range(300)]\n"
         "        return super().call(name, arguments)\n"
         "import tools.toolbox\n"
-        "tools.toolbox.Toolbox = SlowToolbox\n"
+        "tools.toolbox.opening.Toolbox = SlowToolbox\n"
         "cli.entry()\n"
     )
     overview = Turn("", Calls((ToolCall("t1c1", "overview", {"count": 2}),)))
@@ -282,7 +282,7 @@ def test_a_tool_that_hangs_keeps_neither_the_answer_nor_the_process(folder: Path
         "class Hanging(tools.toolbox.Toolbox):\n"
         "    def call(self, name, arguments):\n"
         "        time.sleep(90)\n"
-        "tools.toolbox.Toolbox = Hanging\n"
+        "tools.toolbox.opening.Toolbox = Hanging\n"
         "cli.entry()\n"
     )
     policy = script(tmp_path, Turn("", Calls((ToolCall("t1c1", "overview", {}),))), Turn("", Answer("done")))

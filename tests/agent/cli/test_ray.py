@@ -61,8 +61,8 @@ def test_a_cluster_makes_what_one_process_makes(folder: Path, tmp_path: Path) ->
     assert libraries[0].search("green", 10) == libraries[1].search("green", 10)
 
 
-def list_workers(driver: int) -> Iterator[int]:
-    """Processes of Ray below a process that are at work on a video."""
+def list_workers(driver: int, task: bytes = b"_index_in_worker") -> Iterator[int]:
+    """Processes of Ray below a process that are at work on a task of this name."""
     parents = {}
     for status in Path("/proc").glob("[0-9]*/status"):
         try:
@@ -75,7 +75,7 @@ def list_workers(driver: int) -> Iterator[int]:
         while above in parents and above != driver:
             above = parents[above]
         try:
-            if above == driver and b"_index_in_worker" in Path(f"/proc/{process}/cmdline").read_bytes():
+            if above == driver and task in Path(f"/proc/{process}/cmdline").read_bytes():
                 yield process
         except OSError:
             continue
@@ -108,6 +108,6 @@ def test_without_ray_it_is_said_how_to_install_it(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("VIDEOSLEUTH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("agent.cli.build_index.is_installed", lambda name: False)
+    monkeypatch.setattr("tools.runtime.ray_cluster.is_installed", lambda name: False)
     assert main(["index", str(folder), "--encoder", "hashing", "--ray", "local"]) == EXIT_BAD_INPUT
     assert "Ray is not installed: run `pip install" in capsys.readouterr().err

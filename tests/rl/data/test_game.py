@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.policies.scripted import ScriptedPolicy
+from agent.policy import Policy, PolicyOptions
 from agent.trajectory import Answer, Calls, Stop, ToolCall, Trajectory, Turn
 from evals.controls.catalogue import control_named
 from evals.runner.run_file import Key
@@ -13,8 +14,11 @@ from evals.runner.runner import RunSettings
 from rl.data.game import Game, spread_frames
 from rl.data.questions import TrainingQuestions, open_questions
 from rl.grpo.config import Play, Training
+from rl.rewards.catalogue import is_broken_off
+from rl.small_vlm.look_set import LookSet, write_look_set
 
 CALL = Turn("", Calls((ToolCall("t2c1", "overview", {"count": 2}),)))
+SCRIPTED = ScriptedPolicy([CALL, CALL, Turn("", Answer("A"))])
 
 
 @pytest.fixture(autouse=True)
@@ -22,10 +26,18 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIDEOSLEUTH_CACHE", str(tmp_path))
 
 
-def played(questions: TrainingQuestions, play: dict[str, object], control: str | None = None) -> Trajectory:
+class SeeingPolicy(ScriptedPolicy):
+    """A scripted policy that is shown frames first, as a model is."""
+
+    setup = PolicyOptions().setup("text")  # type: ignore[assignment]
+
+
+def played(
+    questions: TrainingQuestions, play: dict[str, object], control: str | None = None, policy: Policy = SCRIPTED
+) -> Trajectory:
     """The first question, by a policy that calls a tool and then answers."""
     wanted = Training.model_validate({"model": "m", "out": "o", "play": {"encoder": "hashing"} | play})
-    settings: RunSettings = wanted.run_settings(ScriptedPolicy([CALL, CALL, Turn("", Answer("A"))]))
+    settings: RunSettings = wanted.run_settings(policy)
     settings = replace(settings, control=wanted.play.game.under(control_named(control)))
     found: list[Trajectory] = []
 
@@ -63,6 +75,18 @@ def test_only_named_tools_are_there() -> None:
     assert not run.steps[0].results[0].observation.is_error
     refused = played(open_questions("composed,view=pictures", 1), {"tools": ["zoom"]})
     assert "there is no 'overview' here; the tools are zoom" in refused.steps[0].results[0].observation.text
+
+
+def test_what_is_shown_first_needs_none_of_the_named_tools(tmp_path: Path) -> None:
+    write_look_set(tmp_path / "set", LookSet(1, seed=1))
+    run = played(open_questions(str(tmp_path / "set"), 1), {"tools": ["zoom"]}, policy=SeeingPolicy([CALL, CALL]))
+    assert [frame.seconds for frame in run.frames_seen] == [0.5, 1.5]
+    assert run.steps[0].turn.is_opening
+    assert "there is no 'overview' here; the tools are zoom" in run.steps[1].results[0].observation.text
+    assert not is_broken_off(run)
+    unseen = replace(run.steps[0].results[0].observation, frames=(), is_error=True, text="the codec is not here")
+    blind = replace(run.steps[0], results=(replace(run.steps[0].results[0], observation=unseen),))
+    assert is_broken_off(replace(run, steps=(blind, *run.steps[1:])))
 
 
 def test_more_frames_than_one_call_shows_are_as_far_apart() -> None:
