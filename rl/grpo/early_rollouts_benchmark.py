@@ -3,9 +3,9 @@
     python -m rl.grpo.early_rollouts_benchmark [--steps 20] [--second 0.1] [--spread 0.3] [--train 1] [--sample 0.5,1]
 
 `rl.grpo.early_rollouts` itself samples ahead; a batch of rollouts and its update are sleeps, whose lengths are given in
-units of `--second`. With s for the rollouts and t for the update, waiting takes s + t a step and sampling ahead the
+units of `--second`. With s for the rollouts and t for the update, waiting takes s + t a step, sampling ahead the
 longer of both, so that 2 is the most there is, and 1.9 is there only where they differ by a tenth or less. Rollouts of
-unequal length (`--spread`, the deviation of the logarithm of s) cost more, since each step waits for the longer of both.
+unequal length (`--spread`, the deviation of the logarithm of s) cost more, for each step waits for the longer one.
 Nothing here is a figure of a GPU: sending weights takes no time, and engine and update do not slow each other.
 """
 
@@ -78,7 +78,13 @@ def simulate(sampling: Sequence[float], training: float) -> Gain:
 
 
 def draw_seconds(mean: float, spread: float, steps: int) -> list[float]:
-    """Seconds of each step's rollouts, lognormal with this mean, the same ones in every call."""
+    """Seconds of each step's rollouts, lognormal, and the same ones in every call.
+
+    Args:
+        mean: their mean.
+        spread: deviation of their logarithm.
+        steps: how many there are.
+    """
     normal = np.random.default_rng(0).standard_normal(steps)
     return list(map(float, mean * np.exp(spread * normal - spread**2 / 2)))
 

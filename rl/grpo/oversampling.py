@@ -16,11 +16,11 @@ from rl.sampling.sampler import Rollout
 
 @dataclass(frozen=True)
 class SampledGroup:
-    """A group that was sampled; rollouts, rewards and advantages by their place in it."""
+    """A group that was sampled, its rewards and advantages in the order of its rollouts."""
 
     question: str
     rollouts: Mapping[int, Rollout]
-    """Those of this process."""
+    """Rollouts that this process sampled, by their place in the group."""
     rewards: Sequence[float | None]
     pushes: Sequence[Push]
     is_teaching: bool
