@@ -65,7 +65,11 @@ def work_off(
     Args:
         work: a function of a module, which runs in the folder of this process.
         items: what can be sent to another process.
-        address: as for `open_ray`, whose errors come here too.
+        address: where the cluster is, as `ray.init` takes it; `local` starts one here, which ends with the work.
+
+    Raises:
+        ValueError: there is no such cluster.
+        MissingPartError: Ray is not installed.
     """
     with open_ray(address) as ray:
         task = ray.remote(num_cpus=1, max_retries=RETRIES)(_work_in).options(name=work.__name__)

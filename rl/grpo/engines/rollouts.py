@@ -67,19 +67,35 @@ class TrainerEngine:
         self.sampling.pop(conversation, None)
 
     def load(self, name: str, adapter: Path) -> None:
-        """Refuses, as `use`, `forget` and `weight_sync` do: the trainer brings the weights itself."""
+        """Refuses to load an adapter: the trainer brings the weights itself.
+
+        Raises:
+            PolicyError: always.
+        """
         raise PolicyError(_NOT_OURS)
 
     def use(self, name: str) -> None:
-        """Refuses."""
+        """Refuses to apply an adapter: the trainer brings the weights itself.
+
+        Raises:
+            PolicyError: always.
+        """
         raise PolicyError(_NOT_OURS)
 
     def forget(self, name: str) -> None:
-        """Refuses."""
+        """Refuses to unload an adapter: the trainer brings the weights itself.
+
+        Raises:
+            PolicyError: always.
+        """
         raise PolicyError(_NOT_OURS)
 
     def weight_sync(self, rank: int) -> Sync:
-        """Refuses."""
+        """Refuses to bring weights: the trainer does it itself.
+
+        Raises:
+            PolicyError: always.
+        """
         raise PolicyError(_NOT_OURS)
 
     def close(self) -> None:
