@@ -144,7 +144,10 @@ class UpdateConfig(TomlConfig):
     frozen: tuple[str, ...] = ()
     """Modules that are not trained where all weights are, by a part of their name, as ["visual"] for Qwen-VL's eyes."""
     passes: Positive = 1
-    """Updates on the same rollouts."""
+    """How often the same rollouts are gone through."""
+    minibatches: Positive = 1
+    """Updates of one pass: each is made from as large a part of the rollouts, and the ratio of a row is to the
+    probabilities that it had before the first of them."""
     max_grad_norm: Share = 1.0
     max_tokens: Positive | None = None
     """Tokens of a rollout, prompt included; a longer one is not trained on. None trains on all that the model can
@@ -169,6 +172,9 @@ class UpdateConfig(TomlConfig):
 class Sampling(TomlConfig):
     """What replaces a group with zero reward variance, which has no gradient: other questions, or earlier groups."""
 
+    oversampled: Positive | None = None
+    """Questions that are sampled for a step; the `questions` whose rewards differ most are trained on, as in
+    PyVision-RL. None samples no more than are trained on."""
     tries: Annotated[int, Field(ge=0)] = 0
     """How often groups with zero variance are replaced by other questions, as in DAPO; a try samples as many groups."""
     replay_groups: Annotated[int, Field(ge=0)] = 0
@@ -310,9 +316,19 @@ class Training(TomlConfig):
             raise ValueError(f"is_half is of the model in training, and {self.engine.name} plays: leave it out")
         if self.play.uniform_frames and self.data.startswith("composed") and "view=pictures" not in self.data:
             raise ValueError(f"{self.data!r} shows words alone, and uniform_frames are pictures: add view=pictures")
-        if self.save_every % self.update.passes:
+        if self.questions * self.generations // self.rows_at_once % self.update.minibatches:
             raise ValueError(
-                f"save_every = {self.save_every} cuts through the {self.update.passes} passes over the same runs, "
+                f"{self.questions} questions x {self.generations} generations, {self.rows_at_once} at once, can't be "
+                f"shared by {self.update.minibatches} minibatches: make them a divisor"
+            )
+        if self.sampling.oversampled is not None and self.sampling.oversampled <= self.questions:
+            raise ValueError(
+                f"oversampled = {self.sampling.oversampled} is no more than the questions = {self.questions} that are "
+                "trained on"
+            )
+        if self.save_every % self.updates_a_batch:
+            raise ValueError(
+                f"save_every = {self.save_every} cuts through the {_name_updates(self.update)} over the same runs, "
                 "which are not in a checkpoint: make it a multiple of them"
             )
         return self
@@ -333,6 +349,8 @@ class Training(TomlConfig):
             )
         if update.rule(preset.recipe.group.loss).loss == "regression" and credit.turns != "alike":
             raise ValueError(f'reg_grpo predicts one advantage for each run, so turns = "{credit.turns}" does not fit')
+        if update.rule(preset.recipe.group.loss).loss == "regression" and update.minibatches > 1:
+            raise ValueError("reg_grpo predicts the advantages of whole groups at once: leave minibatches out")
         if update.rule(preset.recipe.group.loss).loss == "regression" and (self.play.is_half or self.is_by_engine):
             raise ValueError(
                 "reg_grpo is not corrected for the probabilities of another sampler: generate by transformers, without "
@@ -341,8 +359,13 @@ class Training(TomlConfig):
 
     @property
     def asked_questions(self) -> int:
-        """Number of questions of the whole training; passes over the same rollouts ask none."""
-        return math.ceil(self.steps / self.update.passes) * self.questions
+        """Number of questions of the whole training; further updates on the same rollouts ask none."""
+        return math.ceil(self.steps / self.updates_a_batch) * self.questions
+
+    @property
+    def updates_a_batch(self) -> int:
+        """Number of updates, each a step, that are made from the same rollouts."""
+        return self.update.passes * self.update.minibatches
 
     @property
     def is_by_engine(self) -> bool:
@@ -359,6 +382,11 @@ class Training(TomlConfig):
         play = self.play
         control = play.game.under()
         return RunSettings(policy, play.limits(), control, mode=play.mode, verify=play.verify, encoder=play.encoder)
+
+
+def _name_updates(update: UpdateConfig) -> str:
+    passes = f"{update.passes} passes"
+    return passes if update.minibatches == 1 else f"{passes} of {update.minibatches} minibatches"
 
 
 def read_training(path: Path) -> Training:

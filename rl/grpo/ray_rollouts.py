@@ -47,7 +47,7 @@ class RolloutWorker:
         return self._runner(keys)
 
     def play_shuffled(self, keys: Sequence[Key], adapter: str) -> list[Trajectory]:
-        """Rollouts of one question on shuffled frames, sampled by an adapter that the servers have."""
+        """Rollouts of one question on shuffled frames, for rewards that compare with them."""
         self._use(adapter)
         return self._runner.shuffled(keys)
 

@@ -1,8 +1,8 @@
 """Builds the batch of one training step: samples its questions, then replaces groups with zero reward variance.
 
-Such a group has no gradient. Other questions can be asked instead (DAPO's dynamic sampling), and where that does not
-help either, a group of an earlier step can be replayed (`rl.grpo.replay_buffer`). All processes decide alike, from the
-rollouts of all.
+Such a group has no gradient. More groups than are trained on can be sampled first (`rl.grpo.oversampling`). Other
+questions can be asked instead (DAPO's dynamic sampling), and where that does not help either, a group of an earlier
+step can be replayed (`rl.grpo.replay_buffer`). All processes decide alike, from the rollouts of all.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +17,7 @@ from evals.example import Example
 from evals.runner.run_file import Key
 from rl.grpo.config import Training
 from rl.grpo.metrics import RolloutSummary, compute_metrics, list_troubles, summarize_rollout
+from rl.grpo.oversampling import SampledGroup, keep_widest
 from rl.grpo.replay_buffer import Replay, TrainingRow
 from rl.grpo.rows import RolloutRow, make_idle_row, make_row
 from rl.rewards.groups import Credit, Push, RunScore, ScoredGroups, score_groups, score_run
@@ -79,6 +80,12 @@ class _StepState:
     pushes: dict[int, Push] = field(default_factory=dict)
     teaching: dict[int, bool] = field(default_factory=dict)
     """Whether a group has reward variance, by its number."""
+    rounds: int = 0
+    """How often other questions were asked."""
+    tried: set[str] = field(default_factory=set)
+    """Questions that the step has asked."""
+    played: int = 0
+    """Rollouts that the step has sampled."""
 
     @property
     def weak(self) -> list[int]:
@@ -133,6 +140,9 @@ class StepBatchBuilder:
         found = self._run_groups(table, range(len(table.asked) // self._size), moment, 0)
         told = self._gather([self._told(table, place) for place in table.here])
         measures = {**found.measures, **compute_metrics(told)}
+        table.tried, table.played = set(table.asked), len(table.asked)
+        if self._sampling.oversampled is not None:
+            measures |= self._oversample_groups(table, moment, self._sampling.oversampled)
         if self._sampling.tries:
             measures |= self._resample_groups(table, moment)
         runs = [self._make_training_row(table, place) for place in table.here]
@@ -188,24 +198,65 @@ class StepBatchBuilder:
 
         DAPO (arXiv 2503.14476, section 3.2), which goes on until none is left.
         """
-        tried, played, rounds, weak = set(table.asked), len(table.asked), 0, len(table.weak)
-        while table.weak and rounds < self._sampling.tries:
-            rounds += 1
-            others = self._select_others(table.asked, tried, moment, rounds)[: len(table.weak)]
-            numbers = table.weak[: len(others)]
-            if not numbers:
+        weak, last = len(table.weak), table.rounds + self._sampling.tries
+        before = table.rounds
+        while table.weak and table.rounds < last:
+            if not self._ask_others(table, table.weak, moment):
                 break
-            for number, other in zip(numbers, others, strict=True):
-                table.asked[number * self._size : (number + 1) * self._size] = [other] * self._size
-            tried |= set(others)
-            played += len(numbers) * self._size
-            self._run_groups(table, numbers, moment, rounds)
         groups = len(table.teaching)
         return {
-            "sampling/runs_a_row": played / len(table.asked),
-            "sampling/rounds": float(rounds),
+            "sampling/runs_a_row": table.played / len(table.asked),
+            "sampling/rounds": float(table.rounds - before),
             "sampling/mended": (weak - len(table.weak)) / groups,
         }
+
+    def _oversample_groups(self, table: _StepState, moment: TrainingProgress, wanted: int) -> dict[str, float]:
+        """Samples other questions too, so that there are `wanted` groups, and keeps those whose rewards differ most."""
+        every = range(len(table.teaching))
+        rounds, left = [self._hold_groups(table, every)], wanted - len(every)
+        while left > 0 and (asked := self._ask_others(table, every[:left], moment)):
+            rounds.append(self._hold_groups(table, asked))
+            left -= len(asked)
+        kept = keep_widest(rounds, len(table.here), self._size)
+        for number, group in kept.items():
+            first = number * self._size
+            table.asked[first : first + self._size] = [group.question] * self._size
+            table.rollouts |= {first + place: rollout for place, rollout in group.rollouts.items()}
+            table.rewards |= dict(enumerate(group.rewards, first))
+            table.pushes |= dict(enumerate(group.pushes, first))
+            table.teaching[number] = group.is_teaching
+        return {
+            "sampling/runs_a_row": table.played / len(table.asked),
+            "sampling/deviation": float(np.mean([group.deviation for group in kept.values()])),
+            "sampling/deviation_before": float(np.mean([group.deviation for group in rounds[0].values()])),
+        }
+
+    def _hold_groups(self, table: _StepState, numbers: Sequence[int]) -> dict[int, SampledGroup]:
+        """What the groups of these numbers are now."""
+        held: dict[int, SampledGroup] = {}
+        for number in numbers:
+            places = range(number * self._size, (number + 1) * self._size)
+            held[number] = SampledGroup(
+                table.asked[places[0]],
+                {place - places[0]: table.rollouts[place] for place in places if place in table.here},
+                [table.rewards[place] for place in places],
+                [table.pushes[place] for place in places],
+                table.teaching[number],
+            )
+        return held
+
+    def _ask_others(self, table: _StepState, numbers: Sequence[int], moment: TrainingProgress) -> Sequence[int]:
+        """Samples other questions in place of these groups; gives the numbers of those for which there were some."""
+        table.rounds += 1
+        others = self._select_others(table.asked, table.tried, moment, table.rounds)[: len(numbers)]
+        numbers = numbers[: len(others)]
+        for number, other in zip(numbers, others, strict=True):
+            table.asked[number * self._size : (number + 1) * self._size] = [other] * self._size
+        table.tried |= set(others)
+        table.played += len(numbers) * self._size
+        if numbers:
+            self._run_groups(table, numbers, moment, table.rounds)
+        return numbers
 
     def _select_others(self, asked: Sequence[str], tried: set[str], moment: TrainingProgress, rounds: int) -> list[str]:
         """Ids of questions that this step has not asked: the next ones where order matters, else shuffled."""

@@ -34,6 +34,7 @@ from rl.grpo.blank_image import BlankPicture, drop_empty_pictures
 from rl.grpo.config import Lora, Training
 from rl.grpo.early_rollouts import EarlyRollouts
 from rl.grpo.evaluation import Evaluator
+from rl.grpo.minibatches import share_batch
 from rl.grpo.open_sampler import make_sync
 from rl.grpo.pixels import PixelsByReference
 from rl.grpo.prefetch import VideoPrefetcher
@@ -199,7 +200,7 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
                 self._say(f"step {self.state.global_step + 1}: {warning}")
         self._drawn = drawn.runs
         if self._ahead is not None:
-            self._ahead.played(self.state.global_step // self.num_iterations + 1)
+            self._ahead.played(self.state.global_step // self._training.updates_a_batch + 1)
         self._start_next(len(prompts))
         rows = [make_idle_row(self._tokenizer.pad_token_id) if self._is_idle(run) else run.row for run in drawn.runs]
         pictures = [list(row.pictures) for row in rows]
@@ -217,10 +218,11 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
 
     def _start_next(self, rows: int) -> None:
         """Begins to sample the next step's rollouts of this process, which has so many, if that is wanted."""
-        step = self.state.global_step + self.num_iterations
+        updates = self._training.updates_a_batch
+        step = self.state.global_step + updates
         if self._early is None or step >= self.state.max_steps:
             return
-        asked = self._foresee(step // self.num_iterations)
+        asked = self._foresee(step // updates)
         every = [question for question in asked for _ in range(self._training.generations)]
         first = self.accelerator.process_index * rows
         self._early.start(self._drawing.list_keys(every[first : first + rows], step), self.state.global_step)
@@ -268,7 +270,7 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         if self._drawn is not has_drawn and self._shares_prompts:
             buffered: Any = self._buffered_inputs
             self._buffered_inputs = buffered = restore_order(buffered)  # type: ignore[assignment,unused-ignore]
-            inputs = buffered[self._step % self.args.gradient_accumulation_steps]
+            inputs = buffered[self._step % len(buffered)]
         return inputs
 
     def _compute_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
@@ -518,18 +520,14 @@ def _make_adapter_config(lora: Lora) -> Any:
 def _make_arguments(training: Training, rule: Algorithm, trl_loss: str, *, is_shuffled: bool) -> GRPOConfig:
     update = training.update
     device = choose_device()
-    rows, at_once = training.questions * training.generations, training.rows_at_once * process_count()
-    if rows % at_once:
-        raise ValueError(
-            f"{rows} rows a step can't be shared by {at_once // training.rows_at_once} processes that put "
-            f"{training.rows_at_once} through the model at once: their product must divide them"
-        )
+    share = share_batch(training, process_count())
     return GRPOConfig(
         output_dir=str(training.out),
         max_steps=training.steps,
         num_generations=training.generations,
         per_device_train_batch_size=training.rows_at_once,
-        gradient_accumulation_steps=rows // at_once,
+        steps_per_generation=share.batch,
+        gradient_accumulation_steps=share.update,
         num_iterations=update.passes,
         loss_type=trl_loss,
         importance_sampling_level=rule.ratio,

@@ -13,6 +13,7 @@ from agent.policies.transformers import TransformersPolicy
 from agent.rendering.answer_parser import LETTERS
 from evals.runner.run_file import read_stored
 from rl.grpo.config import Training
+from rl.grpo.minibatches import BatchShare, share_batch
 from rl.grpo.replay_buffer import TrainingRow
 from rl.grpo.rows import RolloutRow
 from rl.grpo.step_batch import StepBatch
@@ -57,7 +58,7 @@ class Handed:
         from rl.grpo.trainer import trainer_class
 
         told = {"learning_rate": LR, "mask_cut": False, "max_tokens": 50} | update
-        wanted = training(model, out, generations=4, rows_at_once=2, update=told)
+        wanted = training(model, out, generations=4, rows_at_once=2, update=told, save_every=4)
         rewards = load_preset(preset)
         base: Any = trainer_class(wanted, rewards)
 
@@ -151,6 +152,96 @@ def test_a_run_that_came_back_is_measured_by_what_it_was_sampled_with(model: Pat
         expected = expected - (clipped * mask).sum() / mask.sum() / 4
     assert sum(handed.losses) == pytest.approx(expected.item(), rel=1e-4)
     assert close(ours, handed.gradient_of(expected))
+
+
+@pytest.mark.parametrize("algorithm", ["grpo", "dapo"])
+def test_each_minibatch_is_an_update_by_the_ratio_to_what_was_before_the_first(
+    model: Path, tmp_path: Path, algorithm: Any
+) -> None:
+    """Two minibatches of two rows each, twice gone through, and the weights move after each of the four updates."""
+    handed = Handed(model, tmp_path, algorithm=algorithm, minibatches=2, passes=2)
+    trainer = handed.trainer
+    assert (trainer.args.steps_per_generation, trainer.args.gradient_accumulation_steps) == (2, 1)
+    trainer.current_gradient_accumulation_steps = 1
+    calls: list[int] = []
+    told = runs((*PUSHES[:3], (0.5, -2.0)))
+    trainer._drawing = lambda *_: (calls.append(1), StepBatch(tuple(told), {}))[1]
+    old = {one.row.completion: handed.logps(one.row).detach() for one in told}
+    all_tokens = sum(sum(one.row.mask) for one in told)
+    generator, clipped = torch.Generator().manual_seed(0), 0
+    for number in range(4):
+        trainer.model.zero_grad()
+        inputs = trainer._prepare_inputs([{"prompt": "q"}] * 4)
+        loss = trainer.compute_loss(trainer.model, inputs)
+        loss.backward()
+        trainer._step += 1
+        ours = {n: p.grad.clone() for n, p in trainer.model.named_parameters() if p.grad is not None}
+        rows = zip(inputs["completion_ids"], inputs["completion_mask"], strict=True)
+        here = [_row_of(told, ids, mask) for ids, mask in rows]
+        expected = torch.zeros(())
+        for one in here:
+            each, mask = torch.tensor(one.row.spread_over_tokens(one.push)), torch.tensor(one.row.mask)
+            ratio = (handed.logps(one.row) - old[one.row.completion]).exp()
+            high = 1.2 if algorithm == "grpo" else 1.28
+            clipped += int(((ratio < 0.8) | (ratio > high)).sum())
+            gain = (torch.min(ratio * each, ratio.clamp(0.8, high) * each) * mask).sum()
+            # a minibatch is half of the rows, and half of all tokens stand below in dapo's loss
+            expected = expected - (gain / mask.sum() / 2 if algorithm == "grpo" else gain / (all_tokens / 2))
+        assert loss.item() == pytest.approx(expected.item(), rel=1e-3, abs=1e-5)
+        assert close(ours, handed.gradient_of(expected))
+        with torch.no_grad():
+            for weight in trainer.model.parameters():
+                weight += 0.02 * torch.randn(weight.shape, generator=generator)
+        if number % 2 == 0:
+            seen = here
+        else:
+            assert sorted(one.row.completion for one in (*seen, *here)) == sorted(one.row.completion for one in told)
+    assert clipped > 0
+    assert len(calls) == 1, "four updates of what was sampled once"
+
+
+def _row_of(told: Sequence[TrainingRow], ids: torch.Tensor, mask: torch.Tensor) -> TrainingRow:
+    return next(one for one in told if list(one.row.completion) == ids[mask.bool()].tolist())
+
+
+def test_minibatches_are_trained_and_questions_asked_for_each_batch_of_rollouts(model: Path, tmp_path: Path) -> None:
+    told = {"learning_rate": 1e-3, "mask_cut": False, "minibatches": 2}
+    short: dict[str, Any] = {"rows_at_once": 1, "generations": 2, "steps": 4, "save_every": 2, "keep_runs": True}
+    wanted = training(model, tmp_path / "straight", update=told, **short)
+    assert wanted.asked_questions == 2
+    straight = trained(wanted, SCRIPTS[1:3])
+    assert [row["step"] for row in log(tmp_path / "straight")] == [1, 2, 3, 4]
+    assert len(read_stored(tmp_path / "straight" / "runs-0")) == 4
+    trained(training(model, tmp_path / "stopped", update=told, **short | {"steps": 2}), SCRIPTS[1:3])
+    resumed = trained(training(model, tmp_path / "stopped", update=told, **short), SCRIPTS[1:3])
+    assert log(tmp_path / "stopped") == log(tmp_path / "straight")
+    first, second = (TransformersPolicy(str(folder)).loaded.model.state_dict() for folder in (straight, resumed))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ({"update": {"minibatches": 3}}, "can't be shared by 3 minibatches"),
+        ({"update": {"minibatches": 2, "passes": 3}, "save_every": 4}, "cuts through the 3 passes of 2 minibatches"),
+    ],
+)
+def test_minibatches_that_do_not_share_the_rows_or_the_checkpoints_are_refused(
+    model: Path, tmp_path: Path, told: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(ValueError, match=why):
+        training(model, tmp_path, **told)
+
+
+def test_a_regression_over_whole_groups_is_not_cut_into_minibatches(model: Path, tmp_path: Path) -> None:
+    wanted = training(model, tmp_path, update={"minibatches": 2})
+    with pytest.raises(ValueError, match="leave minibatches out"):
+        wanted.check(load_preset("deepvideo-r1"))
+    with pytest.raises(ValueError, match="which 2 minibatches can't share"):
+        share_batch(wanted, 2)
+    assert share_batch(wanted, 1) == BatchShare(2, 1)
+    plain = training(model, tmp_path, questions=3)
+    assert share_batch(plain, 1) == BatchShare(6, 6), "an update of all rows"
 
 
 def test_the_regression_is_trained_over_the_whole_group_whatever_stands_together(model: Path, tmp_path: Path) -> None:

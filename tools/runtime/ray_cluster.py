@@ -65,11 +65,7 @@ def work_off(
     Args:
         work: a function of a module, which runs in the folder of this process.
         items: what can be sent to another process.
-        address: where the cluster is, as `ray.init` takes it; `local` starts one here, which ends with the work.
-
-    Raises:
-        ValueError: there is no such cluster.
-        MissingPartError: Ray is not installed.
+        address: address of the cluster; the errors of `open_ray` come here too.
     """
     with open_ray(address) as ray:
         task = ray.remote(num_cpus=1, max_retries=RETRIES)(_work_in).options(name=work.__name__)

@@ -67,7 +67,7 @@ class TrainerEngine:
         self.sampling.pop(conversation, None)
 
     def load(self, name: str, adapter: Path) -> None:
-        """Refuses to load an adapter: the trainer brings the weights itself.
+        """Refuses an adapter: the trainer brings the weights itself.
 
         Raises:
             PolicyError: always.
@@ -75,7 +75,7 @@ class TrainerEngine:
         raise PolicyError(_NOT_OURS)
 
     def use(self, name: str) -> None:
-        """Refuses to apply an adapter: the trainer brings the weights itself.
+        """Refuses to choose among adapters: the trainer has the weights.
 
         Raises:
             PolicyError: always.
@@ -83,7 +83,7 @@ class TrainerEngine:
         raise PolicyError(_NOT_OURS)
 
     def forget(self, name: str) -> None:
-        """Refuses to unload an adapter: the trainer brings the weights itself.
+        """Refuses to forget an adapter: the trainer has the weights.
 
         Raises:
             PolicyError: always.
@@ -91,7 +91,7 @@ class TrainerEngine:
         raise PolicyError(_NOT_OURS)
 
     def weight_sync(self, rank: int) -> Sync:
-        """Refuses to bring weights: the trainer does it itself.
+        """Refuses to bring weights to the engine: the trainer does it.
 
         Raises:
             PolicyError: always.

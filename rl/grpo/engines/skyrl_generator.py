@@ -156,8 +156,8 @@ def score_batch(rollouts: EngineRollouts, keys: Sequence[Key], played: Sequence[
     """The reward of each rollout among those of its question; None where it does not count.
 
     Args:
-        rollouts: what scores them.
-        keys: question id and number of each.
+        rollouts: scores a rollout, by its preset.
+        keys: question and number of each rollout.
         played: the rollouts.
     """
     places: dict[str, list[int]] = {}

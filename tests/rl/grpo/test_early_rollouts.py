@@ -12,7 +12,9 @@ from pydantic import ValidationError
 from agent.policy import PolicyError
 from agent.trajectory import Question, Trajectory, VideoFacts
 from evals.runner.run_file import Key
+from rl.grpo import early_rollouts_benchmark
 from rl.grpo.early_rollouts import EarlyRollouts
+from rl.grpo.early_rollouts_benchmark import draw_seconds, expect
 from rl.sampling.engine import Sampled
 from rl.sampling.sampler import Rollout
 from rl.sampling.vllm_sampler import EngineSampler
@@ -130,3 +132,26 @@ def test_waiting_lasts_until_the_last_rollout_and_an_engine_that_is_gone_is_told
 def test_the_model_in_training_cannot_sample_while_it_trains(model: Path, tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="take an engine of its own"):
         training(model, tmp_path, engine={"one_step_off_policy": True})
+
+
+def test_sampling_ahead_takes_the_time_of_the_longer_part_and_is_never_twice_as_fast(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Sleeps in place of a model and its engine: the background really samples while the update lasts."""
+    # 8 steps of 1 + 1 by waiting, 1 + 7 + 1 ahead; of 3 + 1, 8 * 4 by 3 + 7 * 3 + 1; of unequal ones by hand
+    assert expect([1.0] * 8, 1.0) == pytest.approx(16 / 9)
+    assert expect([3.0] * 8, 1.0) == pytest.approx(32 / 25)
+    assert expect([1.0, 3.0, 0.5], 1.0) == pytest.approx(7.5 / (1 + 3 + 1 + 1))
+    assert expect([1.0] * 1000, 1.0) < 2.0
+    alike, longer = early_rollouts_benchmark.main(["--steps", "6", "--second", "0.05", "--sample", "1,3"])
+    assert 1.3 < alike.ratio < 2.0
+    assert longer.ratio < alike.ratio
+    assert alike.staleness == pytest.approx(5 / 6)
+    assert capsys.readouterr().out.count("\n") == 4
+
+
+def test_rollouts_of_unequal_length_gain_less() -> None:
+    even, uneven = (expect(draw_seconds(1.0, spread, 500), 1.0) for spread in (0.0, 0.5))
+    assert even > 1.99
+    assert uneven < 1.75
+    assert sum(draw_seconds(1.0, 0.5, 500)) / 500 == pytest.approx(1.0, abs=0.05)

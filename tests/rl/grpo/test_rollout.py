@@ -17,7 +17,7 @@ from evals.datasets.composed import open_composed
 from rl.grpo.rollout import RolloutRunner
 from rl.grpo.rows import make_row
 from rl.sampling.sampler import Rollout, TrainingSampler
-from tests.rl.small_training import DATA, LOOK, built, rollouts_of, say, training
+from tests.rl.small_training import DATA, LOOK, SCRIPTS, built, rollouts_of, say, training
 from tools.toolbox import Toolbox, make_toolbox
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -68,6 +68,17 @@ def test_its_tokens_are_those_that_a_user_of_the_same_moves_would_have_sent(
             assert len(shown.jpegs) == len(rollout.pictures)
             written = sampler.loaded.scribe.write(shown.conversation)
         assert written.expanded([seen.span for seen in rollout.pictures]) == rollout.tokens
+
+
+def test_a_run_ends_after_its_seconds_without_another_look(model: Path, cache: Path) -> None:
+    """One that looks twice and then answers; the time is over after its first turn."""
+    play = {"encoder": "hashing", "max_reply_tokens": 64, "max_frame_pixels": 96 * 54, "max_turns": 4}
+    ended = []
+    for seconds in (None, 1e-3):
+        rollouts = rollouts_of(training(model, cache / "out", play=play | {"max_seconds": seconds}), SCRIPTS[1:2])
+        [rollout] = rollouts([(next(iter(rollouts.examples)), 0)])
+        ended.append((rollout.trajectory.stop, len(rollout.trajectory.calls)))
+    assert ended == [(Stop.ANSWERED, 3), (Stop.TIME_LIMIT, 1)]
 
 
 def test_a_second_look_at_the_evidence_is_not_trained_on(model: Path, cache: Path) -> None:

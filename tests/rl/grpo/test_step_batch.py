@@ -15,6 +15,7 @@ from agent.trajectory import Question, Reply, Stop, Trajectory
 from evals.example import Example
 from evals.runner.run_file import Key
 from rl.grpo.config import Training
+from rl.grpo.oversampling import SampledGroup, keep_widest
 from rl.grpo.replay_buffer import Group, Replay, TrainingRow
 from rl.grpo.rows import RolloutRow
 from rl.grpo.step_batch import StepBatch, StepBatchBuilder, StepContext, TrainingProgress
@@ -111,6 +112,62 @@ def test_where_order_does_not_matter_any_question_may_come_and_none_twice() -> N
     drawing(again, tries=50)(list("aaaa"), TrainingProgress(0, 10))
     assert again.calls == fake.calls, "a training that goes on asks the same"
     assert order != sorted(order)
+
+
+def test_more_are_asked_and_those_whose_rewards_differ_most_are_kept() -> None:
+    """Of four groups two are kept: c, in which one of four is right, and d, where two are; a and b teach nothing."""
+    fake = Fake("d")
+    usual = fake.trajectory
+    fake.trajectory = lambda key: (  # type: ignore[method-assign]
+        answered(EXAMPLES["c"], "Paris" if key[1] % SIZE == 0 else "Rome", key[1]) if key[0] == "c" else usual(key)
+    )
+    builder = drawing(fake, in_order=True, oversampled=4)
+    drawn = builder(list("aaaabbbb"), TrainingProgress(0, 10))
+    assert [asked_for(call) for call in fake.calls] == [["a", "b"], ["c", "d"]]
+    assert [run.worth for run in drawn.runs] == pytest.approx([0.7, 0.1, 0.1, 0.1, 0.7, 0.1, 0.7, 0.1])
+    assert [bool(run.push and run.push[0] > 0) for run in drawn.runs] == [True, *[False] * 3, *[True, False] * 2]
+    assert drawn.measures["sampling/runs_a_row"] == 2.0
+    # of 0.7 and three times 0.1, and of two each
+    assert drawn.measures["sampling/deviation"] == pytest.approx((0.6 * 0.1875**0.5 + 0.3) / 2)
+    assert drawn.measures["sampling/deviation_before"] == 0.0
+    assert drawn.measures["score"] == pytest.approx(0.1), "of the questions as they came"
+
+
+def test_a_group_that_was_asked_first_stays_where_it_is_if_others_differ_no_more() -> None:
+    fake = Fake("abcd")
+    drawn = drawing(fake, in_order=True, oversampled=3, tries=2)(list("aaaabbbb"), TrainingProgress(0, 10))
+    assert [asked_for(call) for call in fake.calls] == [["a", "b"], ["c"]]
+    assert [run.row.logprobs for run in drawn.runs] == [(-0.5 - n % SIZE,) for n in range(2 * SIZE)]
+    assert drawn.measures["sampling/runs_a_row"] == 1.5
+    weak = Fake("e")
+    drawing(weak, in_order=True, oversampled=3, tries=2)(list("aaaabbbb"), TrainingProgress(0, 10))
+    assert [asked_for(call) for call in weak.calls] == [["a", "b"], ["c"], ["d", "e"], ["f"]], "none is asked twice"
+    few = Fake("")
+    drawing(few, in_order=True, oversampled=99)(list("aaaabbbb"), TrainingProgress(0, 10))
+    assert sum(len(asked_for(call)) for call in few.calls) == len(EXAMPLES), "no more than there are"
+
+
+def test_no_more_than_are_trained_on_is_no_oversampling() -> None:
+    with pytest.raises(ValueError, match="oversampled = 2 is no more than the questions = 2"):
+        Training.model_validate({"model": "m", "out": "o", "questions": 2, "sampling": {"oversampled": 2}})
+
+
+def group_of(number: int, deviation: float) -> SampledGroup:
+    return SampledGroup(str(number), {}, [0.0, 2 * deviation], [], is_teaching=deviation > 0)
+
+
+def test_a_group_takes_the_place_of_one_of_the_same_processes_alone() -> None:
+    """Four places of two rollouts: with two processes, places 0 and 1 are of the first; with four rows of each 1.5
+    groups, the one in the middle is of both."""
+    first = {number: group_of(number, 0.1) for number in range(4)}
+    second = {number: group_of(10 + number, wide) for number, wide in enumerate((0.5, 0.4, 0.0, 0.0))}
+    alone = keep_widest([first, second], 8, 2)
+    assert [alone[number].question for number in range(4)] == ["0", "1", "10", "11"]
+    shared = keep_widest([first, second], 4, 2)
+    assert [shared[number].question for number in range(4)] == ["10", "11", "2", "3"]
+    three = {number: group_of(number, 0.1) for number in range(3)}
+    cut = keep_widest([three, {0: group_of(10, 0.0), 1: group_of(11, 0.0), 2: group_of(12, 0.3)}], 3, 2)
+    assert [cut[number].question for number in range(3)] == ["0", "1", "12"]
 
 
 def test_an_earlier_group_comes_back_as_it_was_sampled() -> None:
