@@ -25,7 +25,7 @@ from rl.sampling.sampler import Rollout
 
 
 @dataclass(frozen=True)
-class Gain:
+class AheadGain:
     """Seconds of the same steps, made in both ways."""
 
     waiting: float
@@ -52,7 +52,7 @@ def expect(sampling: Sequence[float], training: float) -> float:
     return (sum(sampling) + len(sampling) * training) / ahead
 
 
-def simulate(sampling: Sequence[float], training: float) -> Gain:
+def simulate(sampling: Sequence[float], training: float) -> AheadGain:
     """Makes the same steps by waiting and by sampling ahead; arguments as of `expect`."""
 
     def play(keys: Sequence[Key]) -> list[Rollout]:
@@ -74,7 +74,7 @@ def simulate(sampling: Sequence[float], training: float) -> Gain:
             early.start([("q", step + 1)], step)
         time.sleep(training)
     ahead = time.perf_counter() - begun
-    return Gain(waiting, ahead, expect(sampling, training), float(np.mean(ages)))
+    return AheadGain(waiting, ahead, expect(sampling, training), float(np.mean(ages)))
 
 
 def draw_seconds(mean: float, spread: float, steps: int) -> list[float]:
@@ -89,7 +89,7 @@ def draw_seconds(mean: float, spread: float, steps: int) -> list[float]:
     return list(map(float, mean * np.exp(spread * normal - spread**2 / 2)))
 
 
-def main(arguments: Sequence[str] | None = None) -> list[Gain]:
+def main(arguments: Sequence[str] | None = None) -> list[AheadGain]:
     """Measures and prints the table; gives its rows."""
     parser = argparse.ArgumentParser("python -m rl.grpo.early_rollouts_benchmark", description=_TITLE)
     parser.add_argument("--steps", type=int, default=20, help="steps of each way")
