@@ -26,7 +26,6 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from copy import copy
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Self, TypeVar, Unpack
 
 from agent.events import EventReader, ProgressReader, RunFinished
@@ -42,6 +41,7 @@ from agent.sessions.options import (
 from agent.sessions.run import Run
 from agent.sessions.session import History, Session, list_questions
 from tools.deadline import OutOfTime, WorkCancelledError, run_in_time, set_deadline
+from tools.runtime.closing import Closing
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -66,7 +66,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-class Sleuth:
+class Sleuth(Closing):
     """Asks questions of videos. Close it, or use it in a `with` statement, so that its videos are closed."""
 
     def __init__(
@@ -390,14 +390,6 @@ class Sleuth:
         self._videos.get().close()
         for configured in self._configured.made:
             configured.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _find_own_tools(self) -> "Mapping[str, OwnTool]":
         if not self._use_configured_tools or self.get_policy().spec == "lite":

@@ -13,6 +13,11 @@ CONFIG = Path(__file__).with_name("zensical.toml")
 PACKAGES = ("tools", "agent", "evals", "rl")
 PAGES = {
     "Video Sleuth": "README.md",
+    "Options of agent ask": "docs/ask.md",
+    "Policies": "docs/policies.md",
+    "In your own program": "docs/python.md",
+    "As a service": "docs/serve.md",
+    "In an assistant": "docs/mcp.md",
     "Architecture": "ARCHITECTURE.md",
     "Contributing": "CONTRIBUTING.md",
     "Benchmarks and controls": "evals/README.md",

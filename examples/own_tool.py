@@ -6,9 +6,10 @@ python examples/own_tool.py
 from typing import Any
 
 from agent import Answer, Question, ask, open_toolbox
+from agent.loop.forwarding_tools import ForwardingVideoTools
 from agent.policies.scripted import ScriptedPolicy
 from agent.trajectory import Calls, ToolCall, Turn
-from tools.observation import Finding, FrameRef, Observation, ToolError
+from tools.observation import Finding, Observation, ToolError
 from tools.sampling import spread_times
 from tools.schema import ToolSpec, describe, validate
 from tools.toolbox import Seconds, Toolbox
@@ -16,25 +17,21 @@ from tools.toolbox import Seconds, Toolbox
 CLIP = "agent/demo/clip.mp4"
 
 
-class BrightnessTools:
+class BrightnessTools(ForwardingVideoTools):
     """All tools of a toolbox, and `measure_brightness`."""
 
     def __init__(self, toolbox: Toolbox) -> None:
-        self._toolbox = toolbox
-        self.video, self.has_subtitles = toolbox.video, toolbox.has_subtitles
+        super().__init__(toolbox)
         self._own = describe(self.measure_brightness)
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
-        return (*self._toolbox.specs, self._own)
+        return (*super().specs, self._own)
 
     def call(self, name: str, arguments: dict[str, Any]) -> Observation:
         if name != self._own.name:
-            return self._toolbox.call(name, arguments)
+            return super().call(name, arguments)
         return self.measure_brightness(**validate(self._own, arguments))
-
-    def picture(self, ref: FrameRef) -> bytes | None:
-        return self._toolbox.picture(ref)
 
     # The signature and the docstring are what a model is told of the tool.
     def measure_brightness(self, start: Seconds, stop: Seconds) -> Observation:

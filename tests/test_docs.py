@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "evals/README.md", "rl/README.md")
+DOCS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))
+PAGES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "evals/README.md", "rl/README.md", *DOCS)
 LAY_OUT = runpy.run_path(str(ROOT / "docs" / "lay_out.py"))
 
 
@@ -36,6 +37,10 @@ def test_every_path_that_a_page_names_is_there(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     named = re.findall(r"(?<![\w./])((?:agent|tools|evals|rl|tests|docs|examples|constraints)/[\w./*-]*\w)", text)
     assert {path for path in named if not list(ROOT.glob(path))} == set()
+
+
+def test_every_page_has_its_place_in_the_documentation() -> None:
+    assert set(PAGES) <= set(LAY_OUT["PAGES"].values())
 
 
 def test_every_path_that_the_page_of_the_tests_names_is_there() -> None:

@@ -19,6 +19,11 @@ from tools.encoders import conse
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCS = {
+    name: (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    for name in ("ask", "policies", "python", "serve", "mcp")
+}
+"""The pages that the README leads to, by name."""
 needs_lite = pytest.mark.skipif(
     not (
         conse.is_installed()
@@ -64,8 +69,8 @@ def test_the_bundled_question_gets_the_answer_that_the_readme_shows(
 @needs_lite
 def test_the_python_examples_run_one_after_the_other(at_the_root: None, capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, Any] = {}
-    for example in blocks("python", README.partition("## Over HTTP")[0]):
-        exec(compile(example, "README.md", "exec", dont_inherit=True), names)
+    for example in [*blocks("python"), *blocks("python", DOCS["python"])]:
+        exec(compile(example, "a page", "exec", dont_inherit=True), names)
     out = capsys.readouterr().out
     assert "A (slightly overweight) bunny 0." in out
     assert "run_started\nturn_taken\ntool_called" in out.replace("video_prepared\n", "")  # comes when it comes
@@ -79,7 +84,7 @@ def test_the_client_of_the_server_prints_the_answer(
     at_the_root: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("openai")
-    (example,) = blocks("python", README.partition("## Over HTTP")[2])
+    (example,) = blocks("python", DOCS["serve"])
     assert "agent serve --allow agent/demo" in README
     with serving(tmp_path, ROOT / "agent" / "demo", policy="lite", encoder="") as server:
         exec(compile(example.replace("http://127.0.0.1:8000", server.url), "README.md", "exec", dont_inherit=True), {})
@@ -87,8 +92,12 @@ def test_the_client_of_the_server_prints_the_answer(
 
 
 def commands() -> list[str]:
-    """Every line of the blocks of shell, in all three pages."""
-    pages = (README, *((ROOT / package / "README.md").read_text(encoding="utf-8") for package in ("evals", "rl")))
+    """Every line of the blocks of shell, in all pages."""
+    pages = (
+        README,
+        *DOCS.values(),
+        *((ROOT / package / "README.md").read_text(encoding="utf-8") for package in ("evals", "rl")),
+    )
     lines = [line for page in pages for block in blocks("sh", page) for line in block.splitlines()]
     return [command for line in lines if (command := re.sub(r"\s#.*", "", line).strip())]
 
@@ -152,7 +161,7 @@ def test_every_extra_that_is_named_is_one_and_every_one_is_named() -> None:
 
 def test_every_line_of_shell_is_of_a_kind_that_a_test_knows_or_marked() -> None:
     known = re.compile(r"agent |make |(uv tool|pipx|pip) install |pip wheel ")
-    marked = README[README.index("Not run here") :].split("```")[1].splitlines()
+    marked = DOCS["policies"].partition("Not run here")[2].split("```")[1].splitlines()
     assert [c for c in commands() if not known.match(c) and c not in marked] == []
 
 
@@ -170,13 +179,18 @@ def test_every_place_of_the_contents_is_a_heading() -> None:
     assert set(places) == headings
 
 
-def test_every_option_of_ask_is_in_the_readme() -> None:
+def test_every_option_of_ask_is_on_its_page() -> None:
     actions = next(a for a in build_parser()._actions if a.choices is not None)
     assert isinstance(actions.choices, dict)
     options = {o for a in actions.choices["ask"]._actions for o in a.option_strings if o not in ("-h", "--help")}
-    assert {option for option in options if option not in README} == set()
+    assert {option for option in options if option not in DOCS["ask"]} == set()
 
 
-def test_every_file_that_the_readme_names_is_there() -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{name}.md" for name in DOCS)])
+def test_every_file_that_a_page_leads_to_is_there(page: str) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text(encoding="utf-8")):
+        assert (ROOT / page).parent.joinpath(target).exists(), target
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    assert {name for name in DOCS if f"](docs/{name}.md)" not in README} == set()

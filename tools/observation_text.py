@@ -14,7 +14,7 @@ from tools.vision.things import FoundThings
 from tools.vision.tracks import Track
 
 if TYPE_CHECKING:  # loading a saved run needs no reader of text
-    from tools.ocr.reader import TextSpan
+    from tools.ocr.tracking import TextSpan
     from tools.ocr.video_text import WindowText
     from tools.vision.clip_captions import ClipCaption
 

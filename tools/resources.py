@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,8 @@ _ENCODED_AT_ONCE = 1024
 _MOST_REMEMBERED = 200_000
 """Texts whose embedding is kept: with 256 float32 each, 200 MB."""
 
+_HeardT_co = TypeVar("_HeardT_co", covariant=True)
+
 
 @dataclass(frozen=True)
 class Speech:
@@ -50,8 +52,8 @@ class Speech:
     """Parts of the window in which the first sound track was not heard: (start, stop) in seconds, ascending."""
 
 
-class Listener(Protocol):
-    """A speech recogniser: `SpeechRecogniser`, or what takes its place."""
+class Listener(Protocol[_HeardT_co]):
+    """A listener to sound: `SpeechRecogniser` for speech, `SoundListener` for its kinds, or what takes their place."""
 
     def hear(
         self,
@@ -60,8 +62,8 @@ class Listener(Protocol):
         on_progress: Callable[[float, float], None] | None = None,
         cache: Path | None = None,
         window: tuple[float, float] = (0.0, math.inf),
-    ) -> Transcript:
-        """Every line said in a window of a sound track, as far as there is time to hear.
+    ) -> _HeardT_co:
+        """Everything heard in a window of a sound track, as far as there is time to hear.
 
         Args:
             video: the video with the sound.
@@ -70,21 +72,6 @@ class Listener(Protocol):
             cache: root of the cache, the user's own if None.
             window: (start, stop) in seconds.
         """
-        ...
-
-
-class SoundHearer(Protocol):
-    """A listener for kinds of sound: `SoundListener`, or what takes its place."""
-
-    def hear(
-        self,
-        video: VideoSource,
-        track: SoundTrack | None = None,
-        on_progress: Callable[[float, float], None] | None = None,
-        cache: Path | None = None,
-        window: tuple[float, float] = (0.0, math.inf),
-    ) -> SoundEvents:
-        """Every stretch of speech, singing and music in a window of a sound track; the arguments of `Listener`."""
         ...
 
 
@@ -99,8 +86,8 @@ class ToolResources:
         cache: Path | None = None,
         captioner: Captioner | CaptionModel | None = None,
         audio: int | None = None,
-        recogniser: Listener | None = None,
-        sound_listener: SoundHearer | None = None,
+        recogniser: Listener[Transcript] | None = None,
+        sound_listener: Listener[SoundEvents] | None = None,
         detector: Detector | None = None,
         on_progress: Callable[[IndexProgress], None] = lambda _: None,
     ) -> None:

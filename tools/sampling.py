@@ -93,6 +93,23 @@ def snap_to_samples(
     return tuple(first_seconds + math.ceil((time - first_seconds) * fps - 0.5 - 1e-6) / fps for time in times)
 
 
+def spread(times: list[float], count: int) -> list[float]:
+    """Picks at most `count` of the times, evenly by rank, the first and last among them."""
+    if len(times) <= count:
+        return times
+    return [times[round(i)] for i in np.linspace(0, len(times) - 1, count)]
+
+
+def scatter(times: Sequence[float]) -> list[float]:
+    """Orders times so that each beginning of the order is spread over all of them: ends, middle, quarters, ..."""
+    ranks: list[int] = []
+    step = 1 << max(0, len(times) - 1).bit_length()
+    while step:
+        ranks += [rank for rank in range(0, len(times), step) if rank % (2 * step) or not ranks]
+        step //= 2
+    return [times[rank] for rank in ranks]
+
+
 def thin_times(times: Iterable[float], apart_seconds: float) -> tuple[float, ...]:
     """The ascending `times` without those closer than `apart_seconds` to the last one kept."""
     kept: list[float] = []
@@ -121,6 +138,21 @@ def to_pixel_box(box: Box, width: int, height: int) -> tuple[int, int, int, int]
     x1, y1 = (int(np.ceil(round(part * size, 6))) for part, size in ((right, width), (bottom, height)))
     x0, y0 = min(x0, width - 1), min(y0, height - 1)
     return x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)
+
+
+def compute_area(box: Box) -> float:
+    """Area of a box, as a share of the picture; 0 for a box turned inside out."""
+    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
+
+
+def compute_overlap(a: Box, b: Box) -> float:
+    """Area that two boxes share."""
+    return compute_area((max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])))
+
+
+def unite(a: Box, b: Box) -> Box:
+    """The smallest box that holds both boxes."""
+    return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
 
 
 def crop(pixels: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:

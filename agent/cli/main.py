@@ -82,7 +82,7 @@ environment variables:
   VIDEOSLEUTH_MCP_TOKEN token that `agent mcp --http` asks of every request
   VIDEOSLEUTH_SERVE_TOKEN the same for `agent serve`; each of its settings (`agent config`) is a VIDEOSLEUTH_SERVE_...
   VIDEOSLEUTH_CONFIG   the TOML file with its settings, the defaults of `agent pull` and `agent policy`, and own tools
-  VIDEOSLEUTH_FETCH_PRIVATE yes: addresses in a private network may be fetched from
+  VIDEOSLEUTH_FETCH_PRIVATE yes: addresses in private networks may be fetched from; or these networks, as 10.1.0.0/16
   NO_COLOR             no colours on the terminal
 """
 

@@ -11,13 +11,13 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from agent.coverage import compute_frame_spans
+from agent.loop.forwarding_tools import ForwardingTools, ForwardingVideoTools
 from agent.loop.several_videos import VideoTools
 from agent.policy import Tools
 from agent.trajectory import Result, ToolCall, VideoFacts
-from tools.observation import FrameRef, Observation, ToolError
+from tools.observation import Observation, ToolError
 from tools.schema import ToolSpec
 from tools.toolbox import CAPTION_TOOLS
-from tools.video.source import VideoSource
 
 Mode = Literal["look", "subtitles", "captions", "captions-first"]
 
@@ -95,28 +95,13 @@ def _plan_captions(facts: VideoFacts, scale: float) -> list[tuple[str, dict[str,
     return [("caption", {"start": start, "stop": round(start + length, 2)}) for start in edges]
 
 
-class OfferedTools:
+class OfferedTools(ForwardingTools):
     """All tools, of which those whose work `search` does are not offered where it is there."""
-
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
         """The specs of the offered tools."""
         return choose_offered(self._tools.specs)
-
-    def call(self, name: str, arguments: dict[str, Any]) -> Observation:
-        """The observation of a tool, offered or not.
-
-        Raises:
-            ToolError: as the tool raises it.
-        """
-        return self._tools.call(name, arguments)
-
-    def picture(self, ref: FrameRef) -> bytes | None:
-        """The picture behind a reference."""
-        return self._tools.picture(ref)
 
 
 def choose_offered(specs: Sequence[ToolSpec]) -> tuple[ToolSpec, ...]:
@@ -125,11 +110,11 @@ def choose_offered(specs: Sequence[ToolSpec]) -> tuple[ToolSpec, ...]:
     return tuple(spec for spec in specs if not (has_search and spec.name in _DONE_BY_SEARCH))
 
 
-class WordTools:
+class WordTools(ForwardingTools):
     """Tools in words alone: only those that are named, and no picture in their observations."""
 
     def __init__(self, tools: Tools, names: Collection[str]) -> None:
-        self._tools = tools
+        super().__init__(tools)
         self._names = names
 
     @property
@@ -151,26 +136,13 @@ class WordTools:
         looks = compute_frame_spans(ToolCall("", name, arguments), Result("", seen), math.inf)
         return replace(seen, frames=(), covered=tuple((x.start_seconds, x.stop_seconds) for x in looks))
 
-    def picture(self, ref: FrameRef) -> bytes | None:
-        """The picture behind a reference; the evidence of an answer may still be looked at."""
-        return self._tools.picture(ref)
 
-
-class NamedTools:
+class NamedTools(ForwardingVideoTools):
     """Tools of a video of which a policy has only the named ones, whatever the calls before its first turn need."""
 
     def __init__(self, tools: VideoTools, names: Sequence[str]) -> None:
+        super().__init__(tools)
         self.whole, self._names = tools, names
-
-    @property
-    def video(self) -> VideoSource:
-        """The video that the tools observe."""
-        return self.whole.video
-
-    @property
-    def has_subtitles(self) -> bool:
-        """True if the speech comes from subtitles."""
-        return self.whole.has_subtitles
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
@@ -186,7 +158,3 @@ class NamedTools:
         if name not in self._names:
             raise ToolError(f"there is no {name!r} here; the tools are {', '.join(self._names)}")
         return self.whole.call(name, arguments)
-
-    def picture(self, ref: FrameRef) -> bytes | None:
-        """The JPEG behind a reference; None where the frame is damaged."""
-        return self.whole.picture(ref)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from agent.loop.forwarding_tools import ForwardingTools
 from agent.loop.graph import OnEvent, RunContext, run_graph
 from agent.loop.strategies import choose_tools
 from agent.policies.scripted import ScriptedPolicy, extract_turns
@@ -47,11 +48,11 @@ class RecordedTools:
         return None
 
 
-class CaptionerOnRecord:
+class CaptionerOnRecord(ForwardingTools):
     """Tools whose captioner is not asked again: what a model said comes from the record, everything else from them."""
 
     def __init__(self, tools: Tools, recorded: Trajectory) -> None:
-        self._tools = tools
+        super().__init__(tools)
         self._recorded = RecordedTools(recorded)
         calls = {call.id: call for call in recorded.calls}
         self._said = {
@@ -59,11 +60,6 @@ class CaptionerOnRecord:
             for result in recorded.results
             if result.call_id in calls and (result.observation.captioner or calls[result.call_id].name in CAPTION_TOOLS)
         }
-
-    @property
-    def specs(self) -> tuple[ToolSpec, ...]:
-        """The specs of the tools."""
-        return self._tools.specs
 
     def call(self, name: str, arguments: dict[str, Any]) -> Observation:
         """The observation of a call, recorded where a captioner had a part in it.
@@ -73,10 +69,6 @@ class CaptionerOnRecord:
         """
         is_said = _make_key(name, arguments) in self._said
         return (self._recorded if is_said else self._tools).call(name, arguments)
-
-    def picture(self, ref: FrameRef) -> bytes | None:
-        """The picture behind a reference."""
-        return self._tools.picture(ref)
 
 
 def _make_key(name: str, arguments: dict[str, Any]) -> str:

@@ -4,28 +4,17 @@ So a picture is fetched once a run, however many runs there are and whatever the
 then; the memory lasts as long as the run, and holds JPEGs.
 """
 
-from typing import Any
-
+from agent.loop.forwarding_tools import ForwardingTools
 from agent.policy import Tools
-from tools.observation import FrameRef, Observation
-from tools.schema import ToolSpec
+from tools.observation import FrameRef
 
 
-class RunPictures:
+class RunPictures(ForwardingTools):
     """Tools that fetch each picture once. For one run, whose policy is asked by one thread at a time."""
 
     def __init__(self, tools: Tools) -> None:
-        self._tools = tools
+        super().__init__(tools)
         self._jpegs: dict[FrameRef, bytes | None] = {}
-
-    @property
-    def specs(self) -> tuple[ToolSpec, ...]:
-        """The specs of the tools."""
-        return self._tools.specs
-
-    def call(self, name: str, arguments: dict[str, Any]) -> Observation:
-        """The observation of a tool."""
-        return self._tools.call(name, arguments)
 
     def picture(self, ref: FrameRef) -> bytes | None:
         """The JPEG behind a reference; None where the frame is damaged."""

@@ -15,8 +15,8 @@ import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType, TracebackType
-from typing import Any, Self
+from types import ModuleType
+from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -24,6 +24,7 @@ from agent.sessions.extended_toolbox import OwnTool
 from agent.sessions.mcp_tools import McpServer, ServerCommand
 from agent.sessions.own_tools import describe_functions
 from tools.observation import Observation
+from tools.runtime.closing import Closing
 from tools.runtime.user_config import find_config_file, read_config
 from tools.toolbox import OPTIONAL_TOOLS, TOOL_NAMES
 
@@ -84,7 +85,7 @@ def _read_entry(path: Path, name: str, what: Any) -> str | ServerEntry:
     return entry
 
 
-class ConfiguredTools:
+class ConfiguredTools(Closing):
     """The tools of a configuration file, open: functions loaded, servers started. Close it, or use it in a `with`."""
 
     def __init__(self, path: Path | None = None) -> None:
@@ -110,14 +111,6 @@ class ConfiguredTools:
         """Ends the servers that were started."""
         for server in self._servers:
             server.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _add(self, entry: ToolEntry) -> None:
         found = self._open(entry)

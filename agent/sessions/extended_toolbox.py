@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
-from tools.observation import FrameRef, Observation, ToolError
+from agent.loop.forwarding_tools import ForwardingVideoTools
+from tools.observation import Observation, ToolError
 from tools.schema import ToolSpec
 from tools.toolbox import Toolbox
-from tools.video.source import VideoSource
 from tools.vision.captioner import CaptionModel
 
 _LONGEST_TEXT = 20_000
@@ -31,22 +31,13 @@ class OwnTool(Protocol):
         ...
 
 
-class ExtendedToolbox:
+class ExtendedToolbox(ForwardingVideoTools):
     """The toolbox of a video with further tools."""
 
     def __init__(self, toolbox: Toolbox, own: Mapping[str, OwnTool]) -> None:
+        super().__init__(toolbox)
         self._toolbox = toolbox
         self._own = own
-
-    @property
-    def video(self) -> VideoSource:
-        """The video that the tools look at."""
-        return self._toolbox.video
-
-    @property
-    def has_subtitles(self) -> bool:
-        """True for a video with subtitles."""
-        return self._toolbox.has_subtitles
 
     @property
     def captioner(self) -> CaptionModel | None:
@@ -70,10 +61,6 @@ class ExtendedToolbox:
         if name not in names:
             raise ToolError(f"no tool {name!r:.80}; the tools are {', '.join(names)}")
         return self._toolbox.call(name, arguments)
-
-    def picture(self, ref: FrameRef) -> bytes | None:
-        """The JPEG behind a reference; None where the frame is damaged."""
-        return self._toolbox.picture(ref)
 
 
 def extend(toolbox: Toolbox, own: Mapping[str, OwnTool]) -> "Toolbox | ExtendedToolbox":

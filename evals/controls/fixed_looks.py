@@ -4,13 +4,13 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from agent.loop.forwarding_tools import ForwardingVideoTools
 from agent.loop.several_videos import VideoTools
 from agent.trajectory import ToolCall
 from evals.controls.control import PolicyInputs
-from tools.observation import Box, FrameRef, Observation, ToolError
+from tools.observation import Box, Observation, ToolError
 from tools.schema import ToolSpec
 from tools.toolbox import Toolbox
-from tools.video.source import VideoSource
 
 Look = tuple[str, dict[str, Any]]
 
@@ -18,24 +18,15 @@ _A_FRAME_SECONDS = 0.001
 """Length of a window that holds one frame: no frame is shorter."""
 
 
-class FixedLooks:
+class FixedLooks(ForwardingVideoTools):
     """A toolbox in which only given calls can be made; it has no specs."""
 
     specs: tuple[ToolSpec, ...] = ()
+    has_subtitles = False
 
     def __init__(self, toolbox: VideoTools, looks: Iterable[Look]) -> None:
-        self._toolbox = toolbox
+        super().__init__(toolbox)
         self._allowed = frozenset(_key(*look) for look in looks)
-
-    @property
-    def video(self) -> VideoSource:
-        """The video at which the looks are taken."""
-        return self._toolbox.video
-
-    @property
-    def has_subtitles(self) -> bool:
-        """False, since speech is not available here."""
-        return False
 
     def call(self, name: str, arguments: dict[str, Any]) -> Observation:
         """The observation of one of the given looks.
@@ -45,11 +36,7 @@ class FixedLooks:
         """
         if _key(name, arguments) not in self._allowed:
             raise ToolError("there are no tools here: answer from what you were shown")
-        return self._toolbox.call(name, arguments)
-
-    def picture(self, ref: FrameRef) -> bytes | None:
-        """The JPEG behind a reference of a look; None where the frame is damaged."""
-        return self._toolbox.picture(ref)
+        return self._tools.call(name, arguments)
 
 
 def fix_looks(toolbox: Toolbox, looks: Sequence[Look]) -> PolicyInputs:

@@ -18,7 +18,7 @@ from evals.controls.control import ControlContext, PolicyInputs
 from evals.controls.senses import PicturesAndSpeech
 from evals.controls.subject import ControlSubject
 from tools.video.source import VideoSource
-from tools.video.video import Frame, choose_window_times, find_frame_ranks
+from tools.video.video import Frame, FramesByTime, find_frame_ranks
 
 _SEGMENT_SECONDS = 2.0
 """Length of a segment, as far as the bounds on their number allow it."""
@@ -41,7 +41,7 @@ def order_of_segments(count: int, seed: str) -> list[int]:
     return min(others, key=lambda order: sum(b == a + 1 for a, b in pairwise(order)) + (order[0] == 0))
 
 
-class ShuffledFrames:
+class ShuffledFrames(FramesByTime):
     """A video whose segments have changed places. The source stays open when this is closed."""
 
     def __init__(self, source: VideoSource) -> None:
@@ -88,21 +88,6 @@ class ShuffledFrames:
         """Decodes the frames on screen at `times`, each once, in time order."""
         ranks = find_frame_ranks(self.timestamps, self.info.duration_seconds, times)
         return self._frames(ranks, max_height)
-
-    def window(
-        self, start: float, stop: float, max_height: int | None = None, max_fps: float | None = None
-    ) -> Iterator[Frame]:
-        """Decodes the frames on screen during [start, stop).
-
-        Args:
-            start: seconds at which the window starts.
-            stop: seconds at which it stops.
-            max_height: most rows of a frame; None for those of the source.
-            max_fps: frames a second to which denser footage is thinned; None for all.
-        """
-        return self.read(
-            choose_window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height
-        )
 
     def close(self) -> None:
         """Does nothing: the caller closes the source."""

@@ -18,7 +18,7 @@ from tools.demux.clock import StreamClock
 from tools.observation import Box
 from tools.sampling import crop, fit_within
 from tools.video.source import VideoSource
-from tools.video.video import Frame, VideoInfo, choose_window_times, find_frame_ranks
+from tools.video.video import Frame, FramesByTime, VideoInfo, find_frame_ranks
 
 _GREY = 128
 """Middle of 0..255, for all that is not shown."""
@@ -39,7 +39,7 @@ class Still:
     """Whether the part stays in its place, with grey around it; else it is enlarged to fill the picture."""
 
 
-class StillsVideo:
+class StillsVideo(FramesByTime):
     """Stills of a source, as a video of the same length and size. The source stays open when this is closed."""
 
     until_seconds = None
@@ -86,21 +86,6 @@ class StillsVideo:
         """Reads the stills on screen at `times`, each once, in time order, without those whose source is damaged."""
         ranks = find_frame_ranks(self.timestamps, self.info.duration_seconds, times)
         return (frame for rank in ranks if (frame := self._frame(self._stills[rank], max_height)) is not None)
-
-    def window(
-        self, start: float, stop: float, max_height: int | None = None, max_fps: float | None = None
-    ) -> Iterator[Frame]:
-        """Reads the stills on screen during [start, stop).
-
-        Args:
-            start: seconds at which the window starts.
-            stop: seconds at which it stops.
-            max_height: most rows of a frame; None for those of the source.
-            max_fps: stills a second to which denser ones are thinned; None for all.
-        """
-        return self.read(
-            choose_window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height
-        )
 
     def close(self) -> None:
         """Does nothing: the caller closes the source."""

@@ -5,36 +5,22 @@ from typing import Any
 
 from pydantic import ConfigDict, create_model
 
+from agent.loop.forwarding_tools import ForwardingVideoTools
 from evals.controls.control import ControlContext, PolicyInputs
 from evals.controls.subject import ControlSubject
-from tools.observation import FrameRef, Observation, ToolError
+from tools.observation import Observation, ToolError
 from tools.schema import ToolSpec
-from tools.toolbox import Toolbox
-from tools.video.source import VideoSource
 
 _ZOOM, _BOX = "zoom", "box"
 
 
-class WholeFrames:
+class WholeFrames(ForwardingVideoTools):
     """A toolbox without `zoom`, whose other tools take no box."""
-
-    def __init__(self, toolbox: Toolbox) -> None:
-        self._toolbox = toolbox
-
-    @property
-    def video(self) -> VideoSource:
-        """The video that the tools observe."""
-        return self._toolbox.video
-
-    @property
-    def has_subtitles(self) -> bool:
-        """True if the speech comes from subtitles."""
-        return self._toolbox.has_subtitles
 
     @cached_property
     def specs(self) -> tuple[ToolSpec, ...]:
         """Specs of the remaining tools, without box arguments."""
-        return tuple(_drop_box(spec) for spec in self._toolbox.specs if spec.name != _ZOOM)
+        return tuple(_drop_box(spec) for spec in self._tools.specs if spec.name != _ZOOM)
 
     def call(self, name: str, arguments: dict[str, Any]) -> Observation:
         """The observation of a call.
@@ -44,11 +30,7 @@ class WholeFrames:
         """
         if name == _ZOOM or arguments.get(_BOX) is not None:
             raise ToolError("the picture can't be enlarged here: look at whole frames, without a box")
-        return self._toolbox.call(name, arguments)
-
-    def picture(self, ref: FrameRef) -> bytes | None:
-        """The JPEG behind a reference; None where the frame is damaged."""
-        return self._toolbox.picture(ref)
+        return self._tools.call(name, arguments)
 
 
 def give_whole_frames(_subject: ControlSubject, desk: ControlContext) -> PolicyInputs:

@@ -2,6 +2,7 @@
 
     python -m evals.ranker.fit                # judged by leaving families and videos out, then fitted on all
     python -m evals.ranker.fit --judge-only
+    python -m evals.ranker.fit --confidence-only   # the weights stay
 
 Conditional logit with a quadratic penalty, by gradient descent; questions that nothing there answers take part in the
 confidence only, which is fitted on families that the weights did not see.
@@ -26,9 +27,11 @@ from agent.policies.lite_rules.ranking import (
     compute_confidence_features,
     compute_connection,
     find_group,
+    weigh_confidence,
 )
 from agent.policies.lite_rules.words import normalize
 from evals.ranker.videos import FAMILIES, GeneratedQuestion, make_questions
+from evals.statistics.stats import wilson
 from evals.statistics.tables import format_percent, render_table
 from tools.plain_data import loads_json
 
@@ -43,6 +46,10 @@ _MOST_WRONG = 20
 """Most wrong candidates of a question in the fit; bounds its time."""
 _MOST_FOLDS = 40
 """Most folds of the cross-validation: enough to leave out every family by itself."""
+_CONFIDENCE_FOLDS = 10
+"""Folds of videos in which the confidence is judged."""
+_LEAST_KIND = 30
+"""Answers of a kind from which its confidence is judged by itself."""
 _LEAST_WEIGHT = 0.001
 """Least absolute weight that is written; smaller ones are left out."""
 _LOOKALIKES = str.maketrans("0158ic", "olsble")
@@ -199,6 +206,15 @@ def fit_confidence(judged: Sequence[Judged]) -> dict[str, float]:
     return {name: round(float(weight), 3) for name, weight in zip(names, weights, strict=True)}
 
 
+def cross_validate_confidence(judged: Sequence[Judged]) -> list[float]:
+    """The confidence of each judged answer, fitted without all answers of its video."""
+    videos = sorted({j.made.video for j in judged})
+    fold_of = {video: number % _CONFIDENCE_FOLDS for number, video in enumerate(videos)}
+    fitted = [fit_confidence([j for j in judged if fold_of[j.made.video] != n]) for n in range(_CONFIDENCE_FOLDS)]
+    signs = [compute_confidence_features(j.made.reading, j.share, j.connection, j.score) for j in judged]
+    return [weigh_confidence(row, fitted[fold_of[j.made.video]]) for row, j in zip(signs, judged, strict=True)]
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Cross-validates, prints the results, and writes the weights."""
     parser = Parser(
@@ -207,12 +223,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--videos", type=int, default=60, metavar="N", help="videos of each family")
     parser.add_argument("--options", type=Path, metavar="FILE.jsonl", help="what evals.ranker.options wrote")
     parser.add_argument("--judge-only", action="store_true")
+    parser.add_argument("--confidence-only", action="store_true", help="keep the weights as they are")
     parser.add_argument("--show", default="", metavar="FAMILY,...", help="print the wrong ones of families")
     options = parser.parse_args(arguments)
     made = [one for family in FAMILIES for seed in range(options.videos) for one in make_questions(family, seed)]
     questions, names = describe_candidates(made)
     judged = cross_validate(questions, lambda made: made.family)
     print(f"Whole families left out:\n\n{_table(judged)}\n")
+    print(f"Confidence, whole videos left out of its fit too:\n\n{_confidence_table(judged)}\n")
     for j in judged:
         if j.made.family in options.show.split(",") and not j.is_right and j.made.right:
             reading = j.made.reading
@@ -220,11 +238,12 @@ def main(arguments: list[str] | None = None) -> None:
     if options.judge_only:
         print(f"Whole videos left out:\n\n{_table(cross_validate(questions, lambda made: made.video))}\n")
     if not options.judge_only:
-        known: dict[str, float] = loads_json(WEIGHTS.read_text())["weights"]
-        chosen = {name: weight for name, weight in known.items() if name.startswith(OPTION)}
-        if options.options is not None:
-            chosen = _fit_named(*read_options(options.options))
-        weights = _fit_named(questions, names) | chosen
+        weights: dict[str, float] = loads_json(WEIGHTS.read_text())["weights"]
+        if not options.confidence_only:
+            chosen = {name: weight for name, weight in weights.items() if name.startswith(OPTION)}
+            if options.options is not None:
+                chosen = _fit_named(*read_options(options.options))
+            weights = _fit_named(questions, names) | chosen
         found = {"weights": dict(sorted(weights.items())), "confidence": fit_confidence(judged)}
         WEIGHTS.write_text(json.dumps(found, indent=0) + "\n")
 
@@ -232,6 +251,22 @@ def main(arguments: list[str] | None = None) -> None:
 def _fit_named(choices: Sequence[CandidateSet], names: Sequence[str]) -> dict[str, float]:
     weights = zip(names, map(float, fit_weights(choices)), strict=True)
     return {name: round(weight, 3) for name, weight in weights if abs(weight) >= _LEAST_WEIGHT}
+
+
+def _confidence_table(judged: Sequence[Judged]) -> str:
+    found = defaultdict[str, list[tuple[float, bool]]](list)
+    for j, confidence in zip(judged, cross_validate_confidence(judged), strict=True):
+        for kind in ("all", f"group {j.group}", f"asked for {j.made.reading.wants}"):
+            found[kind].append((confidence, j.is_right))
+    rows = []
+    for kind, some in sorted(found.items()):
+        if len(some) >= _LEAST_KIND:
+            mean, right = sum(c for c, _ in some) / len(some), sum(is_right for _, is_right in some)
+            low, high = wilson(right, len(some))
+            off = f"{100 * (mean - right / len(some)):+.1f}"
+            inside = f"[{100 * low:.0f}, {100 * high:.0f}]"
+            rows.append((kind, str(len(some)), f"{mean:.3f}", format_percent(right / len(some)), inside, off))
+    return render_table(("", "answers", "mean confidence", "right", "95 % interval", "too sure by, points"), rows)
 
 
 def _table(judged: Sequence[Judged]) -> str:

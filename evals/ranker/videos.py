@@ -1,11 +1,11 @@
 """Generated videos as `lite` would read them: lines of text and speech of a family, of others, and noise."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from agent.policies.lite_rules.lines import FoundLine, select_meant
-from agent.policies.lite_rules.reading import ParsedQuestion, read_question
+from agent.policies.lite_rules.reading import ParsedQuestion, Sense, read_question
 from agent.trajectory import Question
 from evals.ranker.consoles import CONSOLES
 from evals.ranker.families import SCREENS
@@ -20,6 +20,8 @@ _FITTING = 0.6
 """Share of picture searches that rank the right moment first: about that of things at 30 % of the height."""
 _DRAWS = 3
 """Most questions of a video."""
+_NAMED = 0.3
+"""Share of questions that are asked of one sense too; chosen, not measured."""
 _MISREAD_DOUBTED, _READ_DOUBTED = 0.5, 0.04
 """Shares of misread and of well-read lines that text recognition doubts; chosen, not measured."""
 
@@ -48,7 +50,7 @@ def make_questions(family: str, seed: int) -> list[GeneratedQuestion]:
     others = [FAMILIES[name](rng) for name in names]
     lines, places, duration = _lay_out(rng, Shown() if is_hidden else main, others)
     asks = rng.sample(main.asks, min(_DRAWS, len(main.asks)))
-    return [
+    questions = [
         _make_question(
             rng,
             family,
@@ -61,6 +63,17 @@ def make_questions(family: str, seed: int) -> list[GeneratedQuestion]:
         )
         for ask in asks
     ]
+    named = Random(f"{video} by sense")
+    return questions + [_name_sense(named, made) for made in questions if named.random() < _NAMED]
+
+
+def _name_sense(rng: Random, made: GeneratedQuestion) -> GeneratedQuestion:
+    """The question as if it named a sense, which may have found nothing of it."""
+    sense: Sense = rng.choice(("speech", "text"))
+    lines = [line.text.casefold().replace(" ", "") for line in made.lines if line.sense == sense]
+    is_there = any(right.casefold().replace(" ", "") in line for right in made.right for line in lines)
+    reading = replace(made.reading, senses=(sense,), is_sense_named=True)
+    return replace(made, reading=reading, right=made.right if is_there else ())
 
 
 def _lay_out(

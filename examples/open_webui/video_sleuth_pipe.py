@@ -1,7 +1,7 @@
 """
 title: Video Sleuth
-description: Answers questions about a video that is attached to the chat, with times and evidence.
-version: 0.1.0
+description: Answers questions about the videos that are attached to the chat, with times and evidence.
+version: 0.2.0
 license: Apache-2.0
 requirements: httpx
 """
@@ -27,7 +27,7 @@ Emitter = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class Pipe:
-    """A chat model that passes questions and their video on to `agent serve`."""
+    """A chat model that passes questions and their videos on to `agent serve`."""
 
     class Valves(BaseModel):
         url: str = Field(default="http://127.0.0.1:8000", description="where agent serve listens")
@@ -51,11 +51,12 @@ class Pipe:
         timeout = httpx.Timeout(30.0, read=120.0)  # the server is never silent for so long
         async with httpx.AsyncClient(base_url=self.valves.url, headers=headers, timeout=timeout) as server:
             try:
-                file_id = await self._upload(server, __files__ or [])
+                attached = [file for file in __files__ or [] if is_media(file)]
+                file_ids = [await self._upload(server, file) for file in attached]
                 asked = {
                     "model": "video-sleuth",
                     "stream": True,
-                    "messages": list_messages(body["messages"], file_id),
+                    "messages": list_messages(body["messages"], list(dict.fromkeys(file_ids))),
                     "video_sleuth": {"max_seconds": self.valves.max_seconds},
                 }
                 async for piece in self._ask(server, asked, __event_emitter__):
@@ -88,11 +89,8 @@ class Pipe:
                 chunk.pop("video_sleuth", None)
                 yield chunk
 
-    async def _upload(self, server: httpx.AsyncClient, files: list[dict[str, Any]]) -> str | None:
-        """The server's id of the video that was attached last; None without one."""
-        attached = next((file for file in reversed(files) if is_media(file)), None)
-        if attached is None:
-            return None
+    async def _upload(self, server: httpx.AsyncClient, attached: dict[str, Any]) -> str:
+        """The server's id of a video that was attached."""
         name = str(attached.get("id") or attached.get("file", {}).get("id"))
         known = self._uploaded.get(name)
         if known is not None and (await server.get(f"/v1/files/{known}")).status_code == 200:
@@ -125,12 +123,12 @@ async def find_path(file: dict[str, Any], name: str) -> Path:
     return Path(path)
 
 
-def list_messages(messages: list[dict[str, Any]], file_id: str | None) -> list[dict[str, Any]]:
-    """The chat in words, as the server said them itself, with the video beside the last question."""
+def list_messages(messages: list[dict[str, Any]], file_ids: list[str]) -> list[dict[str, Any]]:
+    """The chat in words, as the server said them itself, with the videos beside the last question, in their order."""
     chat = [{"role": message["role"], "content": read_text(message)} for message in messages]
-    if file_id is not None:
+    if file_ids:
         words = {"type": "text", "text": chat[-1]["content"]}
-        chat[-1]["content"] = [words, {"type": "file", "file": {"file_id": file_id}}]
+        chat[-1]["content"] = [words, *({"type": "file", "file": {"file_id": name}} for name in file_ids)]
     return chat
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Protocol, get_args
 
 from agent.loop.ask import ask
+from agent.loop.forwarding_tools import ForwardingVideoTools
 from agent.loop.several_videos import VideoTools
 from agent.trajectory import Trajectory
 from evals.composed.families import FAMILIES
@@ -39,10 +40,8 @@ from rl.data.built import open_built
 from rl.data.curriculum import ComposedQuestions, ComposedTask, Curriculum, View
 from rl.data.game import Game, GameControl
 from rl.data.references import Need, TimedBox
-from tools.observation import FrameRef, Observation
-from tools.schema import ToolSpec
+from tools.observation import Observation
 from tools.toolbox import make_toolbox
-from tools.video.source import VideoSource
 
 _PASSED_OVER = 100
 """Questions composed for each wanted one before giving up on the families: level 1 has no `order`."""
@@ -225,28 +224,13 @@ class _Call:
     observation: Observation | None = None
 
 
-class RememberingTools:
+class RememberingTools(ForwardingVideoTools):
     """Tools that remember the result of each call, for runs of a question, which mostly make the same calls."""
 
     def __init__(self, tools: VideoTools) -> None:
-        self._tools = tools
+        super().__init__(tools)
         self._calls: dict[str, _Call] = {}
         self._lock = threading.Lock()
-
-    @property
-    def video(self) -> VideoSource:
-        """The video that the tools observe."""
-        return self._tools.video
-
-    @property
-    def has_subtitles(self) -> bool:
-        """True if the speech comes from subtitles."""
-        return self._tools.has_subtitles
-
-    @property
-    def specs(self) -> tuple[ToolSpec, ...]:
-        """Specs of the tools that can be called."""
-        return self._tools.specs
 
     def call(self, name: str, arguments: dict[str, Any]) -> Observation:
         """The observation of a call, computed once for equal arguments; a refused call is refused anew each time."""
@@ -256,10 +240,6 @@ class RememberingTools:
             if call.observation is None:
                 call.observation = self._tools.call(name, arguments)
             return call.observation
-
-    def picture(self, ref: FrameRef) -> bytes | None:
-        """The JPEG behind a reference; None where the frame is damaged."""
-        return self._tools.picture(ref)
 
 
 def open_questions(data: str, count: int) -> TrainingQuestions:

@@ -47,7 +47,7 @@ class RolloutWorker:
         return self._runner(keys)
 
     def play_shuffled(self, keys: Sequence[Key], adapter: str) -> list[Trajectory]:
-        """The same on shuffled frames."""
+        """Rollouts of one question on shuffled frames, for rewards that compare with them."""
         self._use(adapter)
         return self._runner.shuffled(keys)
 

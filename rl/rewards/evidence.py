@@ -17,6 +17,7 @@ from rl.rewards.aids import Aids
 from rl.rewards.answers import read_second_answer, score_right
 from rl.rewards.tool_use import find_worked_calls, list_own_calls
 from tools.observation import FULL_FRAME, Box, FrameRef
+from tools.sampling import compute_area, compute_overlap
 
 _KEY_FRAME_SECONDS = 1.0
 """A box is compared with the reference box nearest in time if that is no further away (Open-o3-Video)."""
@@ -211,10 +212,8 @@ def calls_right(example: Example, trajectory: Trajectory, *, aids: Aids, least_b
 
 def box_iou(first: Box, second: Box) -> float:
     """Intersection over union of two boxes, 0..1."""
-    width = min(first[2], second[2]) - max(first[0], second[0])
-    height = min(first[3], second[3]) - max(first[1], second[1])
-    shared = max(0.0, width) * max(0.0, height)
-    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (first, second))
+    shared = compute_overlap(first, second)
+    areas = compute_area(first) + compute_area(second)
     return shared / (areas - shared) if areas > shared else 0.0
 
 

@@ -55,7 +55,7 @@ def build_look(
         out: folder to write, which appears only when the model is complete.
         shape: dimensions of the connector.
         language_model: `smollm2`, or the folder of a Llama with a chat tokenizer.
-        layers: number of first layers of the language model that are kept; None keeps all.
+        layers: number of layers of the language model that are kept, the first and the last; None keeps all.
         seed: seed of the connector's weights.
 
     Raises:

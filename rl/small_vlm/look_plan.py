@@ -48,8 +48,8 @@ class LookPlan(TomlConfig):
     language_model: str = "smollm2"
     """`smollm2`, or the folder of a Llama."""
     text_layers: Count | None = None
-    """Number of first layers of the language model that are kept, which makes it as much cheaper, and which it then has
-    to learn to do with; None keeps all."""
+    """Number of layers of the language model that are kept, the first and the last, which makes it as much cheaper, and
+    which it then has to learn to do with; None keeps all."""
     seed: int = 0
     """Seed of the weights and of the training by reward; the videos are the same for all seeds."""
     stages: Path | None = None

@@ -8,7 +8,7 @@ import pytest
 
 from agent.policies.lite_rules.ranking import build_candidates
 from agent.policies.lite_rules.words import normalize
-from evals.ranker.fit import CandidateSet, fit_weights, read_options
+from evals.ranker.fit import CandidateSet, Judged, cross_validate_confidence, fit_weights, read_options
 from evals.ranker.videos import FAMILIES, make_questions
 
 
@@ -47,6 +47,28 @@ def test_a_feature_that_marks_the_right_candidates_gets_the_weight() -> None:
     assert weights[1] > 1
     assert abs(weights[0]) < 0.4
     assert abs(weights[2]) < 0.4
+
+
+def test_the_confidence_of_a_kind_is_that_of_other_videos() -> None:
+    made = [one for family in ("signs", "departures") for seed in range(40) for one in make_questions(family, seed)]
+    draw = np.random.default_rng(0)
+    shares = {"words": 0.9, "number": 0.3}
+    judged = [
+        Judged(one, "", 0.5, 0.5, 1.0, bool(draw.random() < shares[one.reading.wants]))
+        for one in made
+        if one.reading.wants in shares
+    ]
+    confidences = cross_validate_confidence(judged)
+    for wants, share in shares.items():
+        of_kind = [c for c, j in zip(confidences, judged, strict=True) if j.made.reading.wants == wants]
+        assert len(of_kind) > 30
+        assert sum(of_kind) / len(of_kind) == pytest.approx(share, abs=0.12)
+
+
+def test_a_sense_that_did_not_find_the_answer_has_none() -> None:
+    made = [one for seed in range(40) for one in make_questions("signs", seed) if one.reading.senses == ("speech",)]
+    assert made
+    assert not any(one.right for one in made)
 
 
 def test_recorded_options_are_read_back(tmp_path: Path) -> None:

@@ -109,9 +109,9 @@ class Target:
         names = (str(outside / "secret.mp4"), f"../{outside.name}/secret.mp4", f"file://{outside}/secret.mp4")
         texts = (str(outside / "secret.srt"), "link.mp4", f"What is in {outside}/secret.mp4?")
         self._names = names + texts
-        self._maker = RequestMaker(
-            self.http.get("/openapi.json").json(), (*names, *texts, upload, job["id"], "clip.mp4")
-        )
+        folders = (".", "./", str(outside), f"../{outside.name}", str(server.state / "files"))
+        given = (*names, *texts, *folders, upload, job["id"], "clip.mp4")
+        self._maker = RequestMaker(self.http.get("/openapi.json").json(), given)
 
     def try_video(self, seed: int, number: int) -> tuple[str, str]:
         """What was done to a video, and what came of it: a status, or what is wrong."""

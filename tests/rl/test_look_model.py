@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from agent.policies.local import picture_words
 from agent.policies.local.connectors import FEATURES, GRID, OBJECTS, TOKENS, ConnectorShape, make_connector
 from agent.policies.local.loading import Loaded, load_model
-from agent.policies.local.picture_words import FIRST_ID
+from agent.policies.local.picture_words import FIRST_ID, load_language_model
 from agent.policies.transformers import TransformersPolicy
 from agent.policy import PolicyOptions
 from rl.finetune.rows import TrainingConversation
@@ -43,6 +44,20 @@ def test_a_picture_has_ids_of_its_own_and_the_same_one_always_has_the_same(loade
     assert max(red + blue) < 2**32
     assert red == span(loaded, RED.copy())
     assert not set(red) & set(blue)
+
+
+def test_a_language_model_of_fewer_layers_keeps_its_first_and_its_last(tmp_path: Path) -> None:
+    deep = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=32, hidden_size=8, intermediate_size=8, num_hidden_layers=5, num_attention_heads=2, head_dim=4
+        )
+    )  # type: ignore[no-untyped-call]
+    deep.save_pretrained(tmp_path)
+    kept = load_language_model(str(tmp_path), torch.float32, 3).model.layers
+    wanted = [deep.model.layers[number].mlp.up_proj.weight for number in (0, 1, 4)]
+    assert all(torch.equal(layer.mlp.up_proj.weight, one) for layer, one in zip(kept, wanted, strict=True))
+    assert [layer.self_attn.layer_idx for layer in kept] == [0, 1, 2]
+    assert len(load_language_model(str(tmp_path), torch.float32, 9).model.layers) == 5
 
 
 def test_words_have_the_vectors_of_the_language_model_and_pictures_those_of_the_connector(loaded: Loaded) -> None:

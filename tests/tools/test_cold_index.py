@@ -20,8 +20,10 @@ from tools.deadline import set_deadline
 from tools.encoders.hashing import HashingEncoder
 from tools.index.samples import Samples
 from tools.ocr.reader import TextReader
-from tools.ocr.video_text import ScreenText, choose_readings, count_stroke_pixels, scatter
+from tools.ocr.reading_plan import choose_readings, count_stroke_pixels
+from tools.ocr.video_text import ScreenText
 from tools.resources import ToolResources
+from tools.sampling import scatter
 from tools.toolbox import Toolbox
 from tools.video.video import Video
 

@@ -13,12 +13,12 @@ import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tools.own_files import append_own, clear_way, is_plain_file, make_own_folder, open_own
+from tools.runtime.closing import Closing
 from tools.video.video import Frame
 
 _log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class DamagedPictureError(ValueError):
     """A stored picture is not what was stored, and it cannot be made again."""
 
 
-class FrameStoreWriter:
+class FrameStoreWriter(Closing):
     """Appends frames to a store, after those that are there already; one writer at a time."""
 
     def __init__(self, folder: str | Path) -> None:
@@ -96,16 +96,8 @@ class FrameStoreWriter:
         finally:  # on a full disk the first close may fail
             self._records.close()
 
-    def __enter__(self) -> "FrameStoreWriter":
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class FrameStore:
+class FrameStore(Closing):
     """Reads a store, also while it is being written: `refresh` shows what has come since. Safe with many threads.
 
     `decode_again` gives the frame at a time from the video, None if it can't: then damaged pictures are mended.
@@ -200,14 +192,6 @@ class FrameStore:
     def close(self) -> None:
         """Closes the file of pictures."""
         self._file.close()
-
-    def __enter__(self) -> "FrameStore":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def read_stored_size(jpeg: bytes) -> tuple[int, int]:

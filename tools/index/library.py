@@ -150,11 +150,12 @@ class Library:
         self.folder = folder
         self._encoder = encoder
         self._cache = cache
-        made_of = f"{folder.resolve()} {encoder.name} {count_tiles(encoder)}"
+        refused = {path: refuse(path) for path in list_videos(folder)}
+        left_out = [path for path, why in refused.items() if why == ""]
+        made_of = f"{folder.resolve()} {encoder.name} {count_tiles(encoder)} {left_out or ''}".rstrip()
         digest = hashlib.blake2b(made_of.encode(errors="surrogateescape"), digest_size=16)
         self._name = f"library-{digest.hexdigest()}"
         self._home = make_video_folder(self._name, cache)
-        refused = {path: refuse(path) for path in list_videos(folder)}
         self._files = {_make_key(path.relative_to(folder)): path for path, why in refused.items() if why != ""}
         if not self._files:
             raise _make_empty(folder)

@@ -4,7 +4,7 @@ Text on screen is data. It may be hostile ("ignore your instructions"), and noth
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tools.observation import UNREADABLE, Box
 from tools.ocr.ppocr import LineReading, Quad, TextModel
+from tools.sampling import compute_area, compute_overlap, unite
 
 _SIDE = 736
 """Short side in pixels at which the detector looks: what it was trained on. Smaller pictures are enlarged."""
@@ -43,8 +44,6 @@ _WORTH_TURNING = 0.6
 """Text probability below which a rectangle is mostly texture, so that its other turns are not tried."""
 _MOST_UNREAD = 1.5
 """Line heights of ink without a letter from which a reading misses a part of the line: "450" of "цена 450 рублей"."""
-_FADE_SECONDS = 1.0
-"""Longest time for which a text that is coming or going is seen."""
 _ROW = 1.3
 """Ratio of width to height that a row of two letters or more reaches, margins included."""
 _SQUARE = 1.5
@@ -68,23 +67,6 @@ class TextLine:
     """Mean probability of the letters, 0..1."""
     doubt: str = ""
     """Empty, `UNREADABLE` or `UNCERTAIN`; with a doubt `text` is a guess, empty where there is no good one."""
-
-
-@dataclass(frozen=True)
-class TextSpan:
-    """A line of text that stayed on screen: seen at `start_seconds` first, and no longer at `stop_seconds`."""
-
-    text: str
-    start_seconds: float
-    stop_seconds: float
-    box: Box
-    """Box of the best reading, in fractions of the picture."""
-    score: float
-    """Mean probability of the letters in the best reading, 0..1."""
-    readings: int
-    """Number of frames in which the line was read."""
-    doubt: str = ""
-    """Doubt of the best reading; empty if the line was read without doubt in any frame."""
 
 
 class TextReader:
@@ -300,7 +282,7 @@ def merge_rows(quads: Sequence[Quad]) -> list[Quad]:
         if same is None:
             rows.append(quad)
             continue
-        left, top, right, bottom = _unite(_compute_bounds(rows[same].corners), box)
+        left, top, right, bottom = unite(_compute_bounds(rows[same].corners), box)
         corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
         rows[same] = Quad(corners, max(rows[same].score, quad.score), rows[same].is_faint and quad.is_faint)
     return [*rows, *slanted]
@@ -312,7 +294,7 @@ def _measure_height(quad: Quad) -> float:
 
 def _is_covered(quad: Quad, others: Sequence[Quad]) -> bool:
     box = _compute_bounds(quad.corners)
-    return sum(_compute_overlap(box, _compute_bounds(other.corners)) for other in others) > 0.4 * _compute_area(box)
+    return sum(compute_overlap(box, _compute_bounds(other.corners)) for other in others) > 0.4 * compute_area(box)
 
 
 def _is_upright(quad: Quad) -> bool:
@@ -328,10 +310,10 @@ def _goes_on(row: Box, piece: Box) -> bool:
 def drop_overlaps(quads: Sequence[Quad]) -> list[Quad]:
     """Keeps the largest of quads that cover one another for the most part, such as a line seen in two tiles."""
     boxes = [_compute_bounds(quad.corners) for quad in quads]
-    by_area = sorted(range(len(quads)), key=lambda i: -_compute_area(boxes[i]))
+    by_area = sorted(range(len(quads)), key=lambda i: -compute_area(boxes[i]))
     kept: list[int] = []
     for i in by_area:
-        if all(_compute_overlap(boxes[i], boxes[j]) < 0.5 * _compute_area(boxes[i]) for j in kept):
+        if all(compute_overlap(boxes[i], boxes[j]) < 0.5 * compute_area(boxes[i]) for j in kept):
             kept.append(i)
     return [quads[i] for i in kept]
 
@@ -343,7 +325,7 @@ def drop_false_letters(lines: Sequence[TextLine]) -> list[TextLine]:
     for line in lines:
         letters = [letter for letter in line.text if letter.isalnum()]
         alone = len(letters) == 1 and line.doubt != UNREADABLE
-        if alone and (_compute_area(line.box) > 0.25 or line.score < 0.8):
+        if alone and (compute_area(line.box) > 0.25 or line.score < 0.8):
             continue
         if alone and _is_chinese(letters[0]) and chinese == 1:
             continue
@@ -380,116 +362,10 @@ def _join_row(row: Sequence[TextLine], aspect: float) -> list[TextLine]:
             letters = len(last.text) + len(line.text) or 1
             score = (last.score * len(last.text) + line.score * len(line.text)) / letters
             text = f"{last.text} {line.text}".strip()
-            joined[-1] = TextLine(text, _unite(last.box, line.box), score, line.doubt)
+            joined[-1] = TextLine(text, unite(last.box, line.box), score, line.doubt)
         else:
             joined.append(line)
     return joined
-
-
-def track_text(
-    readings: Iterable[tuple[float, Sequence[TextLine]]],
-    end_seconds: float,
-    stands_until: Callable[[Box, float, float], float] = lambda _, __, until: until,
-) -> tuple[TextSpan, ...]:
-    """Joins readings of a line in neighbouring frames to one span; spans in the order of appearance.
-
-    A line may be missed in one frame without its span ending.
-
-    Args:
-        readings: (seconds, lines) in time order, frames without text included: they end spans.
-        end_seconds: where the last spans stop.
-        stands_until: from a box, the time at which it was read and a later time, gives the time until which the text is
-            seen to stay. Where it does not stay, its span stops, and the words read later begin another span.
-
-    Raises:
-        ValueError: the readings are not in time order.
-    """
-    open_tracks: list[_LineTrack] = []
-    done: list[_LineTrack] = []
-    last_seconds = None
-    for seconds, lines in readings:
-        if last_seconds is not None and seconds <= last_seconds:
-            raise ValueError(f"readings must be in time order, got {seconds} after {last_seconds}")
-        last_seconds = seconds
-        free = list(open_tracks)
-        for line in lines:
-            track = max((t for t in free if t.goes_on_with(line)), key=lambda t: t.likeness(line), default=None)
-            if track is None:
-                open_tracks.append(_LineTrack(line, seconds, stands_until))
-                continue
-            free.remove(track)
-            if track.find_end(seconds) < seconds:
-                track.miss(seconds)
-                open_tracks.remove(track)
-                done.append(track)
-                open_tracks.append(_LineTrack(line, seconds, stands_until))
-            else:
-                track.add(line, seconds)
-        for track in free:
-            track.miss(seconds)
-        done += [track for track in open_tracks if track.missed >= 2]
-        open_tracks = [track for track in open_tracks if track.missed < 2]
-    spans = [track.span(end_seconds) for track in done + open_tracks]
-    return tuple(sorted(drop_fades(spans), key=lambda span: (span.start_seconds, span.box[1], span.box[0])))
-
-
-def drop_fades(spans: Sequence[TextSpan]) -> list[TextSpan]:
-    """Drops doubtful spans that are the coming or going of a text that is read in the same place."""
-    read = [span for span in spans if not span.doubt]
-    return [span for span in spans if not span.doubt or not any(_fades_into(span, other) for other in read)]
-
-
-def _fades_into(span: TextSpan, other: TextSpan) -> bool:
-    is_short = span.stop_seconds - span.start_seconds <= _FADE_SECONDS
-    is_next = span.start_seconds <= other.stop_seconds and other.start_seconds <= span.stop_seconds
-    return is_short and is_next and _compute_overlap(span.box, other.box) > 0.5 * _compute_area(span.box)
-
-
-class _LineTrack:
-    """A line followed over frames: its readings so far, and since when it has not been seen."""
-
-    def __init__(self, line: TextLine, seconds: float, stands_until: Callable[[Box, float, float], float]) -> None:
-        self.lines = [line]
-        self.start_seconds = self._last_seconds = seconds
-        self._stands_until = stands_until
-        self.missing_since: float | None = None
-        self.missed = 0
-
-    def goes_on_with(self, line: TextLine) -> bool:
-        last = self.lines[-1]
-        if last.doubt == line.doubt == UNREADABLE:
-            return _compute_area(_unite(last.box, line.box)) < 2 * _compute_overlap(last.box, line.box)
-        # Digits are told apart exactly: 06:39 and 06:38 are alike to any measure of likeness but are two facts.
-        if _extract_digits(last.text) != _extract_digits(line.text):
-            return False
-        return _is_near(last.box, line.box) and self.likeness(line) >= 0.8
-
-    def likeness(self, line: TextLine) -> float:
-        return SequenceMatcher(None, self.lines[-1].text.lower(), line.text.lower(), autojunk=False).ratio()
-
-    def find_end(self, seconds: float) -> float:
-        """Time until which, up to `seconds`, the line is seen to stay where it was read last."""
-        return self._stands_until(self.lines[-1].box, self._last_seconds, seconds)
-
-    def add(self, line: TextLine, seconds: float) -> None:
-        self.lines.append(line)
-        self._last_seconds = seconds
-        self.missing_since, self.missed = None, 0
-
-    def miss(self, seconds: float) -> None:
-        self.missing_since = seconds if self.missing_since is None else self.missing_since
-        self.missed += 1
-
-    def span(self, end_seconds: float) -> TextSpan:
-        lines = [line for line in self.lines if not line.doubt] or self.lines
-        votes = Counter(line.text for line in lines)
-        best = max(lines, key=lambda line: (votes[line.text], line.score))
-        stop_seconds = self.find_end(end_seconds if self.missing_since is None else self.missing_since)
-        return TextSpan(best.text, self.start_seconds, stop_seconds, best.box, best.score, len(self.lines), best.doubt)
-
-
-def _extract_digits(text: str) -> str:
-    return "".join(letter for letter in text if letter.isdigit())
 
 
 def _is_chinese(letter: str) -> bool:
@@ -513,25 +389,6 @@ def _to_fractions(corners: NDArray[np.float32], width: int, height: int) -> Box:
     return float(left), float(top), float(right), float(bottom)
 
 
-def _compute_area(box: Box) -> float:
-    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
-
-
-def _compute_overlap(a: Box, b: Box) -> float:
-    return _compute_area((max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])))
-
-
-def _unite(a: Box, b: Box) -> Box:
-    return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
-
-
 def _is_same_row(a: Box, b: Box) -> bool:
     overlap = min(a[3], b[3]) - max(a[1], b[1])
     return overlap > 0.5 * min(a[3] - a[1], b[3] - b[1])
-
-
-def _is_near(a: Box, b: Box) -> bool:
-    """Whether the centres of two boxes are within two line heights, or a tenth of the picture: captions slide."""
-    across = abs(a[0] + a[2] - b[0] - b[2]) / 2
-    down = abs(a[1] + a[3] - b[1] - b[3]) / 2
-    return across < max(0.1, a[3] - a[1]) and down < max(0.1, 2 * (a[3] - a[1]))

@@ -8,7 +8,7 @@ all over the window before it gets dense, so that whoever stops early has seen s
 import math
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -40,9 +40,18 @@ from tools.index.samples import Samples
 from tools.index.video_index import IndexProgress
 from tools.observation import FULL_FRAME, Box, Finding, ToolError, to_outer_box
 from tools.ocr.ppocr import find_added_models
-from tools.ocr.reader import TextLine, TextReader, TextSpan, track_text
+from tools.ocr.reader import TextLine, TextReader
+from tools.ocr.reading_plan import (
+    NEAR_SECONDS,
+    choose_readings,
+    count_stroke_pixels,
+    find_covered,
+    measure_longest_skipped,
+    select_distinct_frames,
+)
+from tools.ocr.tracking import TextSpan, track_text
 from tools.runtime.threads import choose_thread_count
-from tools.sampling import choose_fps, crop, thin_times
+from tools.sampling import choose_fps, crop, scatter, spread, thin_times
 from tools.video.source import VideoSource
 from tools.video.video import SAME_MOMENT_SECONDS, Frame
 
@@ -67,8 +76,6 @@ _STROKES_AT_ONCE = 64
 """Frames whose strokes are counted between two looks at the clock."""
 _STROKES_TIME_SHARE = 0.3
 """Share of the time left that counting strokes may take."""
-_EDGE = 45
-"""Gradient of grey levels, 0..255, from which a pixel belongs to a stroke."""
 _THUMB_HEIGHT = 72
 """Height in pixels at which frames outside the index are decoded to be compared."""
 _THUMBS_TIME_SHARE = 0.2
@@ -81,11 +88,6 @@ _GLANCES_TIME_SHARE = 0.4
 """Share of the time left that glances may take; the rest is for reading."""
 _FINEST_SECONDS = 0.125
 """Precision to which the ends of a span are found."""
-_ROUNDING_SECONDS = 1e-6
-"""Difference of two times that is rounding."""
-_NEAR_SECONDS = 2.0
-"""Distance of two readings between which no text is taken to come and go: text shown for less is hardly meant to be
-read."""
 _MOST_HELD_AGAINST = 12
 """Stored pictures that are compared between two readings, at 2 ms each."""
 _SAME_PICTURE = 0.5
@@ -357,17 +359,17 @@ class ScreenText:
         Readings may be a minute apart, and a caption may come and go between them: the pictures of the index that lie
         there are held against the one that was read.
         """
-        if until - since <= _NEAR_SECONDS:
+        if until - since <= NEAR_SECONDS:
             return until
         if not len(self._samples.index.store.seconds):
-            return since + _NEAR_SECONDS
+            return since + NEAR_SECONDS
         seconds = self._samples.index.seconds
         between = spread([float(t) for t in seconds[(seconds > since) & (seconds < until)]], _MOST_HELD_AGAINST)
         shown, last = self._compute_outlines(since, box), since
-        widest = max(_NEAR_SECONDS, 2 * (until - since) / _MOST_HELD_AGAINST)
+        widest = max(NEAR_SECONDS, 2 * (until - since) / _MOST_HELD_AGAINST)
         for at in (*between, until):
             if at - last > widest:  # nobody has a picture from there
-                return last + min(_NEAR_SECONDS, at - last)
+                return last + min(NEAR_SECONDS, at - last)
             if at < until and float((self._compute_outlines(at, box) * shown).sum()) < _SAME_PICTURE:
                 return at
             last = at
@@ -531,99 +533,12 @@ def _measure_likeness(first: str, second: str) -> float:
     return SequenceMatcher(None, first.casefold(), second.casefold(), autojunk=False).ratio()
 
 
-def select_distinct_frames(thumbs: NDArray[np.uint8], most_change: int) -> NDArray[np.int64]:
-    """Indices (n,) of the thumbnails (N, H, W, 3) that differ from the last one chosen; the first is always chosen."""
-    chosen: list[int] = []
-    for i in range(len(thumbs)):
-        if not chosen or int(np.abs(thumbs[i].astype(np.int16) - thumbs[chosen[-1]]).max()) > most_change:
-            chosen.append(i)
-    return np.array(chosen, dtype=np.int64)
-
-
-def spread(times: list[float], count: int) -> list[float]:
-    """Picks at most `count` of the times, evenly by rank, the first and last among them."""
-    if len(times) <= count:
-        return times
-    return [times[round(i)] for i in np.linspace(0, len(times) - 1, count)]
-
-
 def sort_by_showing(ranked: Sequence[TextSpan]) -> list[TextSpan]:
     """Reorders ranked spans so that of those with one text the earlier stands in the place of the better."""
     showings: dict[str, list[TextSpan]] = {}
     for span in sorted(ranked, key=lambda span: span.start_seconds, reverse=True):
         showings.setdefault(span.text, []).append(span)
     return [showings[span.text].pop() for span in ranked]
-
-
-def find_covered(
-    read: Sequence[tuple[float, float]], start_seconds: float, stop_seconds: float
-) -> tuple[tuple[float, float], ...] | None:
-    """Parts of a window that were read, (start, stop) in seconds, ascending; None if all of it was.
-
-    Args:
-        read: (start, stop) of each picture that was read, until it is known to have stayed, ascending.
-        start_seconds: start of the window.
-        stop_seconds: end of the window, not included.
-    """
-    parts: list[tuple[float, float]] = []
-    for at, until in read:
-        start, stop = max(at, start_seconds), min(until, stop_seconds)
-        if parts and start - parts[-1][1] <= _NEAR_SECONDS:
-            start = parts.pop()[0]
-        parts += [(start, stop)] if start < stop else []
-    first, last = start_seconds + _NEAR_SECONDS, stop_seconds - _ROUNDING_SECONDS
-    is_whole = len(parts) == 1 and parts[0][0] <= first and parts[0][1] >= last
-    return None if is_whole else tuple(parts)
-
-
-def measure_longest_skipped(times: Sequence[float], looked_at: Sequence[float]) -> float:
-    """Longest time between two of `looked_at` that has one of `times` in it, both ascending, in seconds."""
-    between = [(before, after) for before, after in pairwise(looked_at) if any(before < t < after for t in times)]
-    return max((after - before for before, after in between), default=0.0)
-
-
-def count_stroke_pixels(pixels: NDArray[np.uint8]) -> int:
-    """Number of pixels of an RGB picture that look like rows of letters: near edges that join to something flat.
-
-    Far cheaper than a glance and far less certain (it misses faint letters, and takes fences for some), so it only says
-    where to glance first.
-    """
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    edges = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > _EDGE
-    joined = cv2.morphologyEx(edges.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((1, 9), np.uint8))
-    _, _, parts, _ = cv2.connectedComponentsWithStats(joined)
-    width, height, area = (parts[1:, column] for column in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT, cv2.CC_STAT_AREA))
-    is_row = (width > 1.5 * height) & (width >= 12) & (height >= 5) & (height < 90) & (area > 0.5 * width * height)
-    return int(area[is_row].sum())
-
-
-def scatter(times: Sequence[float]) -> list[float]:
-    """Orders times so that each beginning of the order is spread over all of them: ends, middle, quarters, ..."""
-    ranks: list[int] = []
-    step = 1 << max(0, len(times) - 1).bit_length()
-    while step:
-        ranks += [rank for rank in range(0, len(times), step) if rank % (2 * step) or not ranks]
-        step //= 2
-    return [times[rank] for rank in ranks]
-
-
-def choose_readings(times: Sequence[float], glances: Mapping[float, bool], count: int) -> list[float]:
-    """Picks the frames to read: those with text, evenly; where these are few, also neighbours without a glance.
-
-    Args:
-        times: times of the frames, ascending.
-        glances: whether a frame holds text, by time, as far as they were looked at.
-        count: number of frames at most.
-    """
-    hits = [t for t in times if glances.get(t)]
-    places = {t: place for place, t in enumerate(times)}
-    beside = [
-        times[place]
-        for t in hits
-        for place in (places[t] - 1, places[t] + 1)
-        if 0 <= place < len(times) and times[place] not in glances
-    ]
-    return sorted({*spread(hits, count), *spread(sorted(set(beside)), max(0, count - len(hits)))})
 
 
 @contextmanager

@@ -65,7 +65,7 @@ def work_off(
     Args:
         work: a function of a module, which runs in the folder of this process.
         items: what can be sent to another process.
-        address: as for `open_ray`, whose errors come here too.
+        address: address of the cluster; the errors of `open_ray` come here too.
     """
     with open_ray(address) as ray:
         task = ray.remote(num_cpus=1, max_retries=RETRIES)(_work_in).options(name=work.__name__)

@@ -1,18 +1,18 @@
 """A video with what its tools work with: what can be read, heard and described ahead of them, and its end."""
 
 import math
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 from tools.observation import ToolError
 from tools.ocr.video_text import WindowText
 from tools.resources import Speech, ToolResources
+from tools.runtime.closing import Closing
 from tools.toolbox.frame_server import FrameServer
 from tools.toolbox.window_descriptions import WindowDescriber
 from tools.vision.captioner import CaptionModel
 
 
-class PreparedVideo:
+class PreparedVideo(Closing):
     """A video, its index and its words; closes with its index in a usable state."""
 
     def __init__(self, resources: ToolResources) -> None:
@@ -94,11 +94,3 @@ class PreparedVideo:
     def close(self) -> None:
         """Stops indexing, leaving a usable cache, and closes the video."""
         self._resources.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from tools.demux.container import VideoError
 from tools.video.source import VideoSource
-from tools.video.video import SAME_MOMENT_SECONDS, Frame, choose_window_times, find_frame_ranks
+from tools.video.video import SAME_MOMENT_SECONDS, Frame, FramesByTime, find_frame_ranks
 
 
-class VideoClip:
+class VideoClip(FramesByTime):
     """A video from one second to another; closing it closes the whole video. Threads may share it."""
 
     def __init__(self, whole: VideoSource, start: float, stop: float) -> None:
@@ -68,14 +68,6 @@ class VideoClip:
         ranks = find_frame_ranks(self.timestamps, self.info.duration_seconds, times)
         shown = self._whole.read([float(t) + self._start for t in self.timestamps[ranks]], max_height)
         return (Frame(frame.pixels, max(0.0, frame.seconds - self._start)) for frame in shown)
-
-    def window(
-        self, start: float, stop: float, max_height: int | None = None, max_fps: float | None = None
-    ) -> Iterator[Frame]:
-        """Every frame on screen during [start, stop), or about `max_fps` of them a second where there are more."""
-        return self.read(
-            choose_window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height
-        )
 
     def close(self) -> None:
         """Closes the whole video."""

@@ -17,7 +17,7 @@ from tools.demux.container import VideoError
 from tools.limits import MAX_PICTURE_FILES, check_length, check_picture_size, is_picture_size
 from tools.pixels.shape import StoredPicture, letterbox
 from tools.video.still import decode_still
-from tools.video.video import Frame, VideoInfo, choose_window_times, find_frame_ranks
+from tools.video.video import Frame, FramesByTime, VideoInfo, find_frame_ranks
 
 _SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 USUAL_RATE = 1.0
@@ -27,7 +27,7 @@ _LONGEST_NAME = 255
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 
 
-class FrameFolder:
+class FrameFolder(FramesByTime):
     """The pictures of a folder in the order of their numbers, the first from second 0. Threads may share it."""
 
     until_seconds = None
@@ -93,14 +93,6 @@ class FrameFolder:
         """The pictures on screen at `times`, each once, in time order; those that can't be read are left out."""
         ranks = find_frame_ranks(self.timestamps, self.info.duration_seconds, times)
         return (frame for rank in ranks if (frame := self._make_frame(int(rank), max_height)) is not None)
-
-    def window(
-        self, start: float, stop: float, max_height: int | None = None, max_fps: float | None = None
-    ) -> Iterator[Frame]:
-        """Every picture on screen during [start, stop), or about `max_fps` of them a second where there are more."""
-        return self.read(
-            choose_window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height
-        )
 
     def close(self) -> None:
         """Does nothing: no file stays open."""

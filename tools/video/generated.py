@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.demux.clock import StreamClock
-from tools.video.video import Frame, VideoInfo, choose_window_times, find_frame_ranks
+from tools.video.video import Frame, FramesByTime, VideoInfo, find_frame_ranks
 
 _KEYFRAME_SECONDS = 4.0
 """Time between two frames that count as keyframes, for the index's quick pass."""
 
 
-class GeneratedVideo:
+class GeneratedVideo(FramesByTime):
     """A video drawn by a function of time. Threads may share it if they may share the function."""
 
     until_seconds: float | None = None
@@ -76,14 +76,6 @@ class GeneratedVideo:
         """The frames on screen at `times`, each once, in time order."""
         ranks = find_frame_ranks(self.timestamps, self.info.duration_seconds, times)
         return (self._make_frame(float(seconds), max_height) for seconds in self.timestamps[ranks])
-
-    def window(
-        self, start: float, stop: float, max_height: int | None = None, max_fps: float | None = None
-    ) -> Iterator[Frame]:
-        """Every frame on screen during [start, stop), or about `max_fps` of them a second where there are more."""
-        return self.read(
-            choose_window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height
-        )
 
     def close(self) -> None:
         """Does nothing: there is no file."""

@@ -11,12 +11,12 @@ A video may be opened up to a time: then it ends there, and nothing of it tells 
 import hashlib
 import math
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +29,7 @@ from tools.demux.packets import PacketIndex, index_packets
 from tools.limits import MAX_PICTURE_PIXELS, check_length
 from tools.pixels.rgb import RgbConverter, describe_adaptations, describe_gaps
 from tools.pixels.shape import StoredPicture
+from tools.runtime.closing import Closing
 from tools.video.decoder import DecodeInterval, Decoder, group_intervals
 from tools.video.ordered_workers import WORKERS, OrderedWorkers
 
@@ -106,7 +107,37 @@ class VideoInfo:
         return self.duration_seconds - self.start_seconds
 
 
-class Video:
+class FramesByTime(ABC):
+    """A video that reads its frames by their times, and a window by the times of the frames in it."""
+
+    info: VideoInfo
+
+    @property
+    @abstractmethod
+    def timestamps(self) -> NDArray[np.float64]:
+        """Times of every frame in seconds, (N,) float64, ascending."""
+
+    @abstractmethod
+    def read(self, times: Sequence[float], max_height: int | None = None) -> Iterator[Frame]:
+        """The frames on screen at `times`, each once, in time order."""
+
+    def window(
+        self, start: float, stop: float, max_height: int | None = None, max_fps: float | None = None
+    ) -> Iterator[Frame]:
+        """Every frame on screen during [start, stop), or about `max_fps` of them a second where there are more.
+
+        Args:
+            start: start of the window in seconds.
+            stop: end of the window, not included.
+            max_height: limit of the frames' height in pixels; None for the full height.
+            max_fps: about so many frames a second are given where there are more; None for every frame.
+        """
+        return self.read(
+            choose_window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height
+        )
+
+
+class Video(FramesByTime, Closing):
     """An open video file; any number of threads may use it."""
 
     def __init__(self, path: str | Path, until: float | None = None, stream: int | None = None) -> None:
@@ -140,14 +171,6 @@ class Video:
         self.info = self._describe(header, is_cut_off, picture)
         if until is not None:
             self._end_at(until)
-
-    def __enter__(self) -> "Video":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Closes the file. A read that still runs in another thread finishes with its own decoder."""
@@ -212,14 +235,6 @@ class Video:
             return iter(())
         ranks = find_frame_ranks(self.timestamps, self.info.duration_seconds, times)
         return self._decode_frames(self._shown[ranks], max_height)
-
-    def window(
-        self, start: float, stop: float, max_height: int | None = None, max_fps: float | None = None
-    ) -> Iterator[Frame]:
-        """Every frame on screen during [start, stop), or about `max_fps` of them a second where there are more."""
-        return self.read(
-            choose_window_times(self.timestamps, self.info.duration_seconds, start, stop, max_fps), max_height
-        )
 
     def _decode_first_picture(self) -> "tuple[int, VideoFrame, StoredPicture]":
         """Time (ticks), picture and shape of the first frame that decodes: only with it does a file become a video.

@@ -20,8 +20,8 @@ from tools.cache import explain_write_errors, make_video_folder
 from tools.deadline import OutOfTime, is_time_up, run_in_time
 from tools.index.video_index import IndexProgress
 from tools.observation import ToolError, Usage, sum_usages
-from tools.ocr.video_text import scatter
 from tools.own_files import append_own, open_own
+from tools.sampling import scatter
 from tools.video.source import VideoSource
 from tools.vision.captioner import WindowWords
 

@@ -144,7 +144,7 @@ class Things:
 
     def _keep(self, path: Path) -> None:
         pictures = [asdict(self._seen[seconds]) for seconds in sorted(self._seen)]
-        keep(path, {"version": 2, "pictures": pictures})
+        keep(path, {"version": 3, "pictures": pictures})
 
 
 def _select_tracks(pictures: list[tuple[float, list[Detection]]], step: float) -> list[Track]:
@@ -158,7 +158,7 @@ def _select_tracks(pictures: list[tuple[float, list[Detection]]], step: float) -
 class _StoredThings(TypedDict):
     """Pictures of one video on disk."""
 
-    version: Literal[2]
+    version: Literal[3]
     pictures: tuple[SeenPicture, ...]
 
 

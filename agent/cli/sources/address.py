@@ -1,29 +1,32 @@
 """The video behind an address, fetched by yt-dlp (extra `fetch`) after a yes, and kept in the cache under that address.
 
-The host that is typed must be a public one, unless VIDEOSLEUTH_FETCH_PRIVATE says otherwise; where it leads from there,
-yt-dlp decides.
+The host that is typed and whatever it leads to must be public, unless VIDEOSLEUTH_FETCH_PRIVATE says otherwise: yt-dlp
+runs in a process that makes no other connection (`agent.cli.sources.fetching_process`).
 """
 
 import hashlib
+import ipaddress
 import os
 import re
 import socket
-from importlib import import_module
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from agent.policies.hub.consent import ask_user, is_allowed
 from tools.cache import find_cache_root, make_video_folder
 from tools.demux.file_kind import is_web_address
 from tools.packaged_weights import is_installed
+from tools.plain_data import loads_json
+from tools.runtime.own_process import make_own_environment
 
 PRIVATE = "VIDEOSLEUTH_FETCH_PRIVATE"
-"""Variable that allows hosts in a private network: `yes`."""
+"""Variable that allows hosts in private networks: `yes`, or the networks, as `10.1.0.0/16,127.0.0.1`."""
+_LAST_LETTERS = 500
+"""Letters of what a process said that ended by a bug."""
 _LARGEST_BYTES = 8 * 2**30
 """Size of a fetched video at most."""
-_SILENCE_SECONDS = 30
-"""Silence of a host at most."""
 
 
 def is_fetchable(given: str) -> bool:
@@ -43,11 +46,12 @@ def fetch_address(given: str) -> Path:
         make_video_folder(name)  # it is used now
         return known
     host = urlsplit(address).hostname or ""
-    _check_host(host)
+    private = _read_private()
+    _check_host(host, private)
     what = f"{address} would be fetched by yt-dlp from {host}, as large as it is there, into the cache"
     if not is_allowed() and not ask_user(f"{what}. Fetch it? [y/N] "):
         raise ValueError(f"{what}; --yes allows it")
-    _download(address, make_video_folder(name))
+    _download(address, make_video_folder(name), private)
     if (fetched := _find_fetched(find_cache_root() / name)) is None:
         raise ValueError(f"no video of up to {_LARGEST_BYTES >> 30} GB came from {address}")
     return fetched
@@ -57,46 +61,52 @@ def _find_fetched(folder: Path) -> Path | None:
     return next((file for file in sorted(folder.glob("video.*")) if file.suffix not in (".part", ".ytdl")), None)
 
 
-def _check_host(host: str) -> None:
-    from agent.doors.http.fetch import is_public
+def _read_private() -> tuple[str, ...]:
+    """The private networks that may be asked.
 
-    if os.environ.get(PRIVATE, "").casefold() in ("1", "yes", "true"):
+    Raises:
+        ValueError: the variable names something else.
+    """
+    from agent.cli.sources.fetching_process import EVERYWHERE
+
+    said = os.environ.get(PRIVATE, "").casefold()
+    if said in ("1", "yes", "true"):
+        return EVERYWHERE
+    try:
+        return tuple(str(ipaddress.ip_network(one.strip())) for one in said.split(",") if one.strip())
+    except ValueError as error:
+        raise ValueError(f"{PRIVATE} is yes, or networks as 10.1.0.0/16,127.0.0.1: {error}") from None
+
+
+def _check_host(host: str, private: tuple[str, ...]) -> None:
+    from agent.cli.sources.fetching_process import EVERYWHERE
+    from agent.doors.public_address import may_connect
+
+    if private == EVERYWHERE:
         return
     try:
         found = {str(place[0]) for *_, place in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
     except (OSError, UnicodeError) as error:
         raise ValueError(f"{host or 'the address'} is no host that can be found: {error}") from None
-    if not all(is_public(one) for one in found):
-        raise ValueError(f"{host} lies in a private network, where nothing is fetched from unless {PRIVATE}=yes")
+    networks = tuple(map(ipaddress.ip_network, private))
+    if not all(may_connect(one, networks) for one in found):
+        raise ValueError(f"{host} lies in a private network, where nothing is fetched from unless {PRIVATE} allows it")
 
 
-def _download(address: str, folder: Path) -> None:
-    yt_dlp: Any = import_module("yt_dlp")
-    options = {
-        "outtmpl": {"default": str(folder).replace("%", "%%") + "/video.%(ext)s"},
-        "format": "best/bestvideo",  # one file: joining two needs a program that may not be there
-        "max_filesize": _LARGEST_BYTES,
-        "noplaylist": True,
-        "playlist_items": "1",
-        "socket_timeout": _SILENCE_SECONDS,
-        "cachedir": False,
-        "quiet": True,
-        "noprogress": True,
-        "no_warnings": True,
-        "logger": _Silent(),
-    }
-    try:
-        with yt_dlp.YoutubeDL(options) as downloader:
-            downloader.extract_info(address, download=True)
-    except yt_dlp.utils.YoutubeDLError as error:
-        why = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).removeprefix("ERROR: ")
-        raise ValueError(f"{address} could not be fetched: {why}") from None
+def _download(address: str, folder: Path, private: tuple[str, ...]) -> None:
+    from agent.cli.sources.fetching_process import FetchOrder
 
-
-class _Silent:
-    """A log that keeps yt-dlp's lines off the terminal: what went wrong is raised."""
-
-    def debug(self, message: str) -> None:
-        """Ignores a line."""
-
-    warning = error = debug
+    order = FetchOrder(address, str(folder), _LARGEST_BYTES, private)
+    module = "agent.cli.sources.fetching_process"
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", module, order.as_argument()],
+        env=make_own_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    ended = loads_json(done.stdout.splitlines()[-1]) if done.returncode == 0 else done.stderr[-_LAST_LETTERS:]
+    said = re.sub(r"\x1b\[[0-9;]*m", "", ended)  # yt-dlp reports in colour
+    if why := said.removeprefix("ERROR: "):
+        raise ValueError(f"{address} could not be fetched: {why}")

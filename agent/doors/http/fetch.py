@@ -5,7 +5,6 @@ nowhere; each redirect is checked as the first URL was; one deadline stands over
 """
 
 import http.client
-import ipaddress
 import socket
 import ssl
 import tempfile
@@ -19,6 +18,7 @@ from typing import BinaryIO, cast
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from agent.doors.http.errors import RequestRefusedError
+from agent.doors.public_address import is_public
 from tools.deadline import OutOfTime, run_in_time, set_deadline
 
 _SILENCE_SECONDS = 30.0
@@ -32,7 +32,6 @@ _REDIRECTS = 5
 _KINDS = ("video/", "audio/", "image/gif", "application/octet-stream", "application/mp4", "application/ogg", "binary/")
 """Beginnings of the content types that a video may have; a host that names none is believed."""
 _PORTS = {"http": 80, "https": 443}
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _fetching = threading.BoundedSemaphore(3)
 """Fetches at the same time: they wait in threads that other requests need too."""
 
@@ -168,20 +167,6 @@ def _open_socket(addresses: list[str], port: int, ends_at: float) -> socket.sock
 def _cut(connection: socket.socket) -> None:
     with suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
-
-
-def is_public(address: str) -> bool:
-    """Whether an address is one of the public internet, and carries none that isn't inside."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    inside = [ip]
-    if isinstance(ip, ipaddress.IPv6Address):
-        carried = (ip.ipv4_mapped, ip.sixtofour, ip.teredo[1] if ip.teredo else None)
-        inside += [old for old in carried if old is not None]
-        if ip in _NAT64:
-            inside.append(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
-        if ip.ipv4_mapped is not None:
-            inside.remove(ip)
-    return all(one.is_global and not one.is_multicast for one in inside)
 
 
 def _read(response: http.client.HTTPResponse, rules: FetchRules, file: BinaryIO, ends_at: float) -> None:

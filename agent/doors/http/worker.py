@@ -298,15 +298,16 @@ class Worker:
             return ""
         if is_time_up():
             return "there was no time for it"
-        return self._find_too_large(video, video.stat().st_mtime_ns)
+        try:
+            return self._find_too_large(video, video.stat().st_mtime_ns)
+        except (OSError, ValueError):  # whoever opens it says what is wrong
+            return None
 
     def _describe_too_large(self, video: Path, modified_ns: int) -> str | None:
         try:
             self._check_header(video)
         except _TooLargeError as error:
             return str(error)
-        except (OSError, ValueError):  # whoever opens it says what is wrong
-            pass
         return None
 
     def _check_header(self, video: Path) -> None:

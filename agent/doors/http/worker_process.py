@@ -3,17 +3,15 @@
 import asyncio
 import base64
 import json
-import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-import agent
 from agent.doors.http.logs import log, write_log
 from agent.doors.http.worker import DrawRequest, WorkerSetup
 from tools.plain_data import loads_json
+from tools.runtime.own_process import make_own_environment
 
 _LONGEST_LINE = 256 * 2**20
 """Bytes of one event at most; a saved trajectory may have 64 MiB."""
@@ -113,15 +111,11 @@ class WorkerProcess:
         self._on_death(self)
 
     async def _launch(self) -> asyncio.subprocess.Process:
-        root = str(Path(agent.__file__).parent.parent)
-        environment = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
-        # -P and our own folder first: another package called `tools` where the server starts is not ours
-        environment["PYTHONPATH"] = os.pathsep.join([root, *filter(None, [environment.get("PYTHONPATH")])])
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "agent.doors.http.worker", self._setup.as_argument()),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            env=environment,
+            env=make_own_environment(_NOT_PASSED_ON),
             limit=_LONGEST_LINE,
             start_new_session=True,  # so that Ctrl-C reaches the server alone, which ends its workers in order
         )

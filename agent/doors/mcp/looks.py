@@ -78,6 +78,11 @@ class Looker:
     async def search_folder(self, folder: Path, query: str, count: int) -> FolderSearch:
         """The moments of a folder's videos that fit a query best; new and changed ones are indexed as the time allows.
 
+        Args:
+            folder: the folder.
+            query: what should be seen, read or heard.
+            count: moments at most.
+
         Raises:
             ValueError: the folder holds no video.
         """

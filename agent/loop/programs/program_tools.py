@@ -10,12 +10,13 @@ from dataclasses import replace
 from textwrap import dedent
 from typing import Any
 
+from agent.loop.forwarding_tools import ForwardingTools
 from agent.loop.programs.interpreter import ProgramRun, run_program
 from agent.loop.programs.values import FUNCTION_NAMES, ProgramError, Value
 from agent.policy import Tools
 from agent.rendering.answer_parser import strip_fence
 from tools.deadline import is_time_up
-from tools.observation import Box, Finding, FrameRef, InnerCall, Observation, ToolError, Usage, sum_usages
+from tools.observation import Box, Finding, InnerCall, Observation, ToolError, Usage, sum_usages
 from tools.observation_text import quote_untrusted
 from tools.schema import ToolSpec, describe, format_signature, validate
 from tools.toolbox import OPTIONAL_TOOLS, TOOL_NAMES
@@ -34,11 +35,11 @@ _MOST_TEXT = 2_000
 """Characters of the text of one row."""
 
 
-class ProgramTools:
+class ProgramTools(ForwardingTools):
     """Tools that are called by programs; the loop's own initial calls still reach them directly."""
 
     def __init__(self, tools: Tools) -> None:
-        self._tools = tools
+        super().__init__(tools)
         spec = describe(self.run_program)
         signatures = "\n".join(f"{tool.name}({format_signature(tool)}): {tool.description}" for tool in tools.specs)
         functions = ", ".join(FUNCTION_NAMES)
@@ -60,10 +61,6 @@ class ProgramTools:
         if name != NAME:
             return self._tools.call(name, arguments)
         return self.run_program(**validate(self._spec, arguments))
-
-    def picture(self, ref: FrameRef) -> bytes | None:
-        """The picture behind a reference; None where the frame is damaged."""
-        return self._tools.picture(ref)
 
     def run_program(self, program: str) -> Observation:
         """Run a short program over the tools below, and read what it prints.

@@ -34,18 +34,22 @@ _BESIDE = 3
 _LEAST_FIT, _MOST_OF_LABEL = 0.25, 0.5
 """Cosine of label and question below which the label is no answer, and the most that one is trusted; picked by eye on
 development clips."""
-_UNNAMED = "I read no text there that answers this; small or slanted text is easily missed."
+_UNNAMED = {
+    "text": "I read no text there that answers this; small or slanted text is easily missed.",
+    "speech": "I hear nothing there that answers this; a word is easily misheard.",
+}
 
 
 def plan_calls(case: QuestionContext) -> list[Wanted]:
     """The tool calls for an open question: search of text and picture, speech, and parts of the picture enlarged."""
     reading, span = case.reading, make_span_arguments(case.span)
     calls = [want_call("overview", count=4)]
+    # what another sense finds goes with the answer where the named one finds nothing
     hears = reading.senses[0] == "speech" or not reading.is_sense_named
-    if reading.senses[0] != "speech" or (is_called(case.trajectory, "read_speech") and not case.speech_lines):
+    if reading.senses[0] != "speech" or (is_called(case.trajectory, "read_speech") and not rank_pieces(case)):
         calls.append(want_call("search_text", query=case.query, count=_MOST_LINES, **span))
         calls.append(want_call("search_frames", query=case.query, count=3, **span))
-        hears = hears or (is_called(case.trajectory, "search_text") and not case.text_lines)
+        hears = hears or (is_called(case.trajectory, "search_text") and not rank_pieces(case))
     if hears:
         calls.append(want_call("read_speech", count=_MOST_SPEECH, **span))
     if reading.instant is not None:
@@ -165,6 +169,6 @@ def _abstain(case: QuestionContext) -> Answer:
     sense = case.reading.senses[0]
     if "picture" in case.reading.senses:
         return answer_cannot_tell(case, NO_PICTURES)
-    if sense == "text":  # nobody said which words to look for, so none are known to be absent
-        return answer_cannot_tell(case, *find_hidden_reasons(case, sense), _UNNAMED)
+    if sense == "text" or case.speech_lines:  # no words were named to look for, so none are known to be absent
+        return answer_cannot_tell(case, *find_hidden_reasons(case, sense), _UNNAMED[sense])
     return abstain(case, sense)

@@ -67,3 +67,8 @@ class QuestionContext:
     def speech_lines(self) -> list[FoundLine]:
         """Speech that the question can mean, in time order."""
         return select_meant(notes.collect_speech_lines(self.trajectory), self.reading.instant, self.span)
+
+    @property
+    def meant_lines(self) -> list[FoundLine]:
+        """Screen text and speech, of the senses that can answer."""
+        return [line for line in (*self.text_lines, *self.speech_lines) if line.sense in self.reading.senses]

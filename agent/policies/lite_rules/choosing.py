@@ -122,7 +122,7 @@ def compute_option_features(case: QuestionContext) -> list[dict[str, float]]:
 
 def _score_by_words(case: QuestionContext) -> list[float]:
     """A score of each option by how much of it stands in a line, and how relevant that line is to the question."""
-    lines = [*case.text_lines, *case.speech_lines]
+    lines = case.meant_lines
     relevance = dict(zip(lines, ranking.compute_relevances(case.reading, lines, case.similarity), strict=True))
     common = set.intersection(*(collect_stems(extract_content_words(option)) for option in case.options))
     scores = []
@@ -138,10 +138,9 @@ def _score_by_words(case: QuestionContext) -> list[float]:
 def _score_by_answer(case: QuestionContext) -> list[float]:
     """The probability of each option as an answer to the open question: its best piece that says no more."""
     question = replace(case.reading.question, options=())
-    lines = [*case.text_lines, *case.speech_lines]
     found = ranking.rank(
         read_question(question, case.duration_seconds, case.start_seconds),
-        lines,
+        case.meant_lines,
         list_moments(case.trajectory),
         case.similarity,
     )[:_MOST_PIECES]
@@ -236,7 +235,7 @@ def score_place(named: Sequence[str], box: Box) -> float:
 
 def _collect_evidence(case: QuestionContext, best: int) -> tuple[Evidence, ...]:
     option = case.options[best]
-    said = find_mentions(option, [*case.text_lines, *case.speech_lines])[:1]
+    said = find_mentions(option, case.meant_lines)[:1]
     pieces = [make_line_evidence(case.trajectory, line) for line, _ in said]
     if not pieces or case.reading.senses[0] == "picture":
         seen = _find_best_moment(case, option) or _find_best_of_any(case)

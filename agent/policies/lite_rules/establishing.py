@@ -13,7 +13,7 @@ from agent.policies.lite_rules.reading import Sense
 from agent.policies.lite_rules.words import normalize
 from agent.trajectory import Answer, Evidence, Result, ToolCall
 from tools.observation import UNREADABLE
-from tools.ocr.video_text import spread
+from tools.sampling import spread
 
 NO_PICTURES = "I understand no pictures."
 _WOULD_HELP = "A vision-language model could look: --policy."

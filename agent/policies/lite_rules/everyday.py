@@ -178,8 +178,7 @@ def _is_under(line: FoundLine, other: FoundLine) -> bool:
 def _answer_presence(case: QuestionContext) -> Answer:
     """An answer that quotes where a thing is named on screen or in speech; else an abstention."""
     named = [word for word in case.reading.asked if not case.reading.language.senses["written"].search(word)]
-    lines = [*case.text_lines, *case.speech_lines]
-    found = [line for line in lines if named and all(find_mentions(word, [line]) for word in named)]
+    found = [line for line in case.meant_lines if named and all(find_mentions(word, [line]) for word in named)]
     if found and case.reading.is_sense_named:
         return _answer_with_quotes(case, _QUOTED, [x for x in found if not x.spoken], [x for x in found if x.spoken])
     if case.reading.is_sense_named and named:

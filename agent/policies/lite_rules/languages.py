@@ -24,7 +24,8 @@ class Language:
     said: str
     unsaid: str
     senses: Mapping[str, re.Pattern[str]]
-    """Words that point to `speech` or `text`; where both do, those of `written` decide for text."""
+    """Words that point to `speech` or `text`, and `written` for what is only read. Of a question for what is said: how
+    it `asks`, verbs of `saying`, words that may `lead` to the one who says it, and `at` to a place."""
     edges: Mapping[str, re.Pattern[str]]
     places: Mapping[str, re.Pattern[str]]
     sounds: Mapping[str, re.Pattern[str]]
@@ -74,7 +75,7 @@ def _build_language(code: str, rows: dict[str, Any]) -> Language:
         rows["shown"],
         rows["said"],
         rows["unsaid"],
-        _compile_patterns({name: rows[name] for name in ("speech", "text", "written")}),
+        _compile_patterns({name: rows[name] for name in ("speech", "text", "written", "asks", "saying", "lead", "at")}),
         _compile_patterns({name: rows[name] for name in ("first", "last")}),
         _compile_patterns(rows["places"]),
         _compile_patterns(rows["sounds"]),

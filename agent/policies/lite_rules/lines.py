@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from agent.policies.lite_rules.reading import AskedSpan
 from agent.policies.lite_rules.words import STOP_WORDS, collect_stems, normalize, parse_number, split_words
@@ -33,6 +34,11 @@ class FoundLine:
     """Place in the picture, fractions 0..1; None for speech."""
     is_doubtful: bool = False
     """Whether the text may be misread."""
+
+    @property
+    def sense(self) -> Literal["speech", "text"]:
+        """Sense that found it."""
+        return "speech" if self.spoken else "text"
 
     @property
     def height(self) -> float:

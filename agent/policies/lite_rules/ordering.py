@@ -94,7 +94,7 @@ def _split_option(option: str) -> list[str]:
 
 
 def _find_first_sighting(case: QuestionContext, thing: str) -> FirstSighting | None:
-    said = find_mentions(thing, [*case.text_lines, *case.speech_lines])
+    said = find_mentions(thing, case.meant_lines)
     if said:
         top = said[0][1]
         line = min((line for line, share in said if share >= top), key=lambda line: line.start_seconds)

@@ -17,7 +17,7 @@ from itertools import pairwise
 from agent.policies.lite_rules.forms import Piece, cut_pieces, is_capitalised, is_meaningful
 from agent.policies.lite_rules.lines import FoundLine, Similarity, compute_rarities
 from agent.policies.lite_rules.reading import ParsedQuestion, count_asked_numbers
-from agent.policies.lite_rules.words import normalize, split_words
+from agent.policies.lite_rules.words import normalize, parse_number, split_words
 from tools.plain_data import loads_json
 from tools.vision.colours import find_colour_words
 from tools.words import stem
@@ -45,6 +45,10 @@ _FITTING: dict[str, tuple[str, ...]] = {
 _YEAR = re.compile(r"1\d{3}|20\d{2}")
 _FAR_WORDS = 3.0
 """Words over which the weight of an asked word beside a piece falls by e."""
+_APART = 0.15
+"""Connection below which a piece is apart from the question: from there on it hardly matters how close it is."""
+_MOST_SHARE = 0.97
+"""Share among the pieces that counts at most: a piece that has no other beside it is none the surer for it."""
 _ALIKE = 0.5
 """Share of common pairs of letters above which two words are taken for alike."""
 _PROMPT = re.compile(
@@ -94,7 +98,7 @@ def rank(
 
     Args:
         reading: the parsed question.
-        lines: lines that the question can mean.
+        lines: lines of the seconds that the question can mean.
         moments: seconds at which the picture fits the question, best first.
         similarity: similarity of meaning; None where no text encoder is installed.
     """
@@ -120,10 +124,12 @@ def compute_score(features: Mapping[str, float]) -> float:
 
 def compute_confidence(reading: ParsedQuestion, ranked: Sequence[Ranked]) -> float:
     """The calibrated probability that the first of ranked pieces is right, 0..1."""
-    weights, signs = (
-        _load_weights()["confidence"],
-        compute_confidence_features(reading, ranked[0].probability, ranked[0].connection, ranked[0].score),
-    )
+    signs = compute_confidence_features(reading, ranked[0].probability, ranked[0].connection, ranked[0].score)
+    return weigh_confidence(signs, _load_weights()["confidence"])
+
+
+def weigh_confidence(signs: Mapping[str, float], weights: Mapping[str, float]) -> float:
+    """The confidence, 0..1, by its features and their weights."""
     return 1 / (1 + math.exp(-sum(weights.get(name, 0.0) * value for name, value in signs.items())))
 
 
@@ -138,17 +144,35 @@ def compute_confidence_features(
         connection: the piece's connection with the question.
         score: the piece's score.
     """
-    share = min(0.999, max(0.001, probability))
-    group = find_group(reading)
+    share = min(_MOST_SHARE, max(1 - _MOST_SHARE, probability))
+    group, odds = find_group(reading), math.log(share / (1 - share))
+    is_apart = connection < _APART
+    only = f"only {reading.senses[0]}" if len(reading.senses) == 1 else "any sense"
     return {
         group: 1.0,
-        f"{group} odds": math.log(share / (1 - share)),
+        only: 1.0,
+        f"{only}, apart": float(is_apart),
+        f"{group} odds": odds,
         f"{group} score": score / 10,
+        # half: the penalty of the fit then holds a kind nearer to its group
+        f"asked for {reading.wants}": 0.5,
         "connection": min(1.0, connection),
+        "apart from its topic": float(is_apart and _has_topic(reading)),
+        "apart from its topic, odds": odds * (is_apart and _has_topic(reading)),
         "named sense": float(reading.is_sense_named),
         "may be seen": float(reading.senses[0] == "picture"),
         "may be seen, apart": (reading.senses[0] == "picture") * (1 - min(1.0, connection)),
     }
+
+
+def _has_topic(reading: ParsedQuestion) -> bool:
+    """Whether a question says what it is about, beside the kind of answer and the sense: then a line should be, too."""
+    language = reading.language
+    known = [_ITEM, *(language.senses[name] for name in ("speech", "text", "written", "saying"))]
+    if len(_FITTING.get(reading.wants, ())) == 1:  # the form of such a piece shows its kind
+        known.append(language.wants[reading.wants])
+    named = (word for word in reading.asked if parse_number(word) is None)
+    return any(not any(pattern.search(word) for pattern in known) for word in named)
 
 
 def compute_connection(candidate: Candidate) -> float:
@@ -170,15 +194,16 @@ def _load_weights() -> dict[str, dict[str, float]]:
 def build_candidates(
     reading: ParsedQuestion, lines: Sequence[FoundLine], moments: Sequence[float], similarity: Similarity | None
 ) -> list[Candidate]:
-    """The pieces of all lines, with their features.
+    """The pieces of all lines of the senses that can answer, with their features.
 
     Args:
         reading: the parsed question.
-        lines: lines that the question can mean.
+        lines: lines of the seconds that the question can mean.
         moments: seconds at which the picture fits the question, best first.
         similarity: similarity of meaning; None where no text encoder is installed.
     """
     asked = reading.asked
+    lines = [line for line in lines if line.sense in reading.senses]
     rarity = compute_rarities(lines)
     own = [_compute_overlap(asked, split_words(line.text), rarity) for line in lines]
     cosines = [0.0] * len(lines)
@@ -200,7 +225,7 @@ def build_candidates(
             "beside": max((share * own[i] for share, i in around), default=0.0),
             "meaning": max(0.0, cosines[number]),
             "meaning beside": max((share * max(0.0, cosines[i]) for share, i in around), default=0.0),
-            "sense": float(reading.is_sense_named) * (1.0 if _get_sense(line) == reading.senses[0] else -1.0),
+            "sense": float(reading.is_sense_named) * (1.0 if line.sense == reading.senses[0] else -1.0),
             "spoken": float(line.spoken),
             "height": line.height / tallest,
             "clear": line.score,
@@ -339,10 +364,6 @@ def _find_link_before(text: str) -> list[str]:
     """The feature of the function word that leads to a piece, as "at" to a place."""
     before = split_words(text)[-1:]
     return [f"after {word.casefold()}" for word in before if not is_meaningful(word)]
-
-
-def _get_sense(line: FoundLine) -> str:
-    return "speech" if line.spoken else "text"
 
 
 def _is_at(line: FoundLine, seconds: float) -> bool:

@@ -6,12 +6,13 @@ They know nothing of any video.
 
 import re
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Literal
 
 from agent.policies.lite_rules.languages import Language, detect_language, load_languages
 from agent.policies.lite_rules.presence.sound_questions import SoundQuestion, parse_sound_question
 from agent.policies.lite_rules.presence.thing_questions import ThingQuestion, parse_thing_question
-from agent.policies.lite_rules.words import extract_content_words, parse_count, parse_number, split_words
+from agent.policies.lite_rules.words import STOP_WORDS, extract_content_words, parse_count, parse_number, split_words
 from agent.trajectory import Question
 from tools.vision.colours import find_colour_words
 
@@ -68,6 +69,8 @@ _EDGES: tuple[Literal["first", "last"], ...] = ("first", "last")
 _SPOKEN = ("transcript", "statement")
 _WORDED = frozenset("number version date name words clock file price job person location".split())
 """Kinds of answer that words in a video can give."""
+_SUBTITLES = re.compile("subt[ií]t|untertitel|sous-titre|субтитр|字幕", re.I)
+"""Subtitles, which are text in the picture, or come with the file and count as speech."""
 _PLACES = ("left", "right", "top", "bottom", "above", "below", "corner", "centre", "center", "middle", "upper", "lower")
 
 
@@ -86,7 +89,7 @@ class ParsedQuestion:
     question: Question
     wants: Wants
     senses: tuple[Sense, ...]
-    """Senses to try, the likeliest first."""
+    """Senses that can answer, the likeliest first; one alone where the question names it for certain."""
     span: AskedSpan | None
     """Seconds that the question points at; None for anywhere."""
     instant: float | None
@@ -155,10 +158,14 @@ def read_question(question: Question, duration_seconds: float, start_seconds: fl
 
 def extract_subject(text: str) -> str:
     """The content words of a question, without the times in it."""
+    text = re.sub(r"\([^()]*\)", " ", _remove_times(text))
+    return " ".join(word for word in extract_content_words(text) if word.casefold() not in _ASKED)
+
+
+def _remove_times(text: str) -> str:
     for pattern in (_BETWEEN, _RANGE, _MINUTES_SECONDS, _JUST_SECONDS, _AT_CLOCK):
         text = pattern.sub(" ", text)
-    text = re.sub(r"\([^()]*\)", " ", text)
-    return " ".join(word for word in extract_content_words(text) if word.casefold() not in _ASKED)
+    return text
 
 
 def find_written_text(text: str) -> str | None:
@@ -248,7 +255,8 @@ def _classify_wants(
         return "unread"
     fitting = (wants for wants, pattern in language.wants.items() if pattern.search(text))
     wants = next((wants for wants in fitting if wants != "moment" or has_time), "thing")
-    return "words" if wants in _SPOKEN and language.senses["written"].search(text) else wants  # type: ignore[return-value]
+    is_read = wants in _SPOKEN and (_find_sayer(text, language) == "text" or _SUBTITLES.search(text))
+    return "words" if is_read else wants  # type: ignore[return-value]
 
 
 def _classify_by_options(text: str, options: list[str]) -> Wants:
@@ -271,15 +279,60 @@ def _classify_by_options(text: str, options: list[str]) -> Wants:
 def _choose_senses(
     text: str, wants: Wants, language: Language, options: tuple[str, ...]
 ) -> tuple[tuple[Sense, ...], bool]:
-    """The senses to try, the likeliest first, and whether the question names that one."""
+    """The senses that can answer, the likeliest first, and whether the question names the first of them."""
     speech, screen, written = (language.senses[name].search(text) for name in ("speech", "text", "written"))
-    if "(speech)" in text.casefold() or wants in _SPOKEN or (speech and not written and wants != "texts"):
+    sayer = "speech" if "(speech)" in text.casefold() else _find_sayer(text, language)
+    if sayer == "text" or (written and sayer is None):
+        return ("text",), True
+    if sayer == "speech" and wants != "person":  # who speaks may be shown
+        return ("speech",), True
+    if _SUBTITLES.search(text):
+        return ("text", "speech"), True
+    if sayer is not None or speech or wants in _SPOKEN:
         return ("speech", "text"), True
     if screen or wants in ("errors", "texts"):
         return ("text", "speech"), True
     if not options and wants in _WORDED:
         return ("text", "speech", "picture"), False
     return ("picture", "text", "speech"), False
+
+
+def _find_sayer(text: str, language: Language) -> Literal["speech", "text"] | None:
+    """The sense of what says something in a question for it: a sign is read, anyone else is heard; None if not told.
+
+    It is named first, in all six languages, but for what stands right behind a question word, as in "which price does
+    the sign say", and for a place.
+    """
+    senses = language.senses
+    if not senses["saying"].search(text):
+        return None
+    text = re.sub(r"['’]|-(?:t-)?(?=(?:il|elle|on)\b)", " ", _remove_times(text).casefold())
+    asks = senses["asks"].search(text)
+    clause = text if asks is None else text[asks.end() :]
+    parts = "|".join(senses[name].pattern for name in ("written", "saying", "lead", "at"))
+    words = re.findall(rf"{parts}|\w", clause) if language.code == "zh" else split_words(clause)
+    known = language.function_words | STOP_WORDS
+    asked = list(takewhile(lambda word: word not in known and not _is_leading(word, language), words if asks else ()))
+    is_named = is_place = False
+    for word in words if asked and senses["written"].search(asked[-1]) else words[len(asked) :]:
+        if _is_leading(word, language):
+            if is_named and not is_place:
+                break
+            is_place = senses["at"].fullmatch(word) is not None or (is_place and not is_named)
+            is_named = False
+        elif word in known:
+            return "speech"
+        elif senses["written"].search(word):
+            return "text"
+        else:
+            is_named = True
+    return "speech" if is_named and not is_place else None
+
+
+def _is_leading(word: str, language: Language) -> bool:
+    """Whether a word names nobody who could say something."""
+    is_known = any(language.senses[name].fullmatch(word) for name in ("lead", "at", "saying"))
+    return is_known or _SUBTITLES.search(word) is not None
 
 
 def count_asked_numbers(text: str) -> int:

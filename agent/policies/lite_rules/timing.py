@@ -8,6 +8,7 @@ from agent.policies.lite_rules.case import QuestionContext
 from agent.policies.lite_rules.choosing import find_notable_changes
 from agent.policies.lite_rules.clock import find_running_clock
 from agent.policies.lite_rules.establishing import abstain, answer_cannot_tell
+from agent.policies.lite_rules.lines import find_mentions
 from agent.policies.lite_rules.notes import CitedFinding, iterate_findings, make_finding_evidence, make_line_evidence
 from agent.policies.lite_rules.plan import Wanted, make_span_arguments, want_call
 from agent.policies.lite_rules.ranking import compute_relevances
@@ -20,6 +21,8 @@ _NAMED_WEIGHT = 6.0
 """Weight of a named text, more than all others together: it is on screen at a known time."""
 _STATED = 0.35
 """Confidence from which a written or spoken date or hour is the answer to "when", and not a second of the video."""
+_NAMED_SECOND, _LIKELY_SECOND = 0.6, 0.35
+"""Confidence of the second of a line that names what is asked for, and of what is only like it."""
 _BEGINS = re.compile(
     r"\b(?:appears?|enters?|visible|comes? in(?:to)?|starts?|begins?|ignites?|arrives?|slides? in)\b", re.I
 )
@@ -96,7 +99,7 @@ def _find_best_moment(case: QuestionContext, span: AskedSpan) -> CitedFinding | 
 
 
 def _score_words(case: QuestionContext, span: AskedSpan) -> float:
-    lines = [*case.text_lines, *case.speech_lines]
+    lines = case.meant_lines
     scored = zip(lines, compute_relevances(case.reading, lines, case.similarity), strict=True)
     inside = [r for line, r in scored if span.start_seconds <= line.start_seconds < span.stop_seconds]
     return max((r for r in inside if r >= 0.3), default=0.0)
@@ -151,17 +154,20 @@ def answer_moment(case: QuestionContext) -> Answer:
     stated = answering.rank_pieces(case)
     if stated and ranking.compute_confidence(case.reading, stated) >= _STATED:
         return answering.answer_with_piece(case, stated)
-    said = [*lines, *case.speech_lines]
+    said = case.meant_lines
     ranked = sorted(
         zip(said, compute_relevances(case.reading, said, case.similarity), strict=True), key=lambda pair: -pair[1]
     )
     if ranked and ranked[0][1] >= 0.5:
-        return _answer_with_seconds(ranked[0][0].start_seconds, 0.6, make_line_evidence(case.trajectory, ranked[0][0]))
+        line = ranked[0][0]
+        is_named = any(find_mentions(word, [line]) for word in case.reading.asked)  # else it is only near in meaning
+        confidence = _NAMED_SECOND if is_named else _LIKELY_SECOND
+        return _answer_with_seconds(line.start_seconds, confidence, make_line_evidence(case.trajectory, line))
     moments = sorted(iterate_findings(case.trajectory, "moment"), key=lambda n: -(n.finding.score or 0.0))
-    if not moments:
-        return abstain(case, "picture")
+    if not moments or case.reading.senses == ("speech",):
+        return abstain(case, "speech" if case.reading.senses == ("speech",) else "picture")
     return _answer_with_seconds(
-        moments[0].finding.start_seconds, 0.35, make_finding_evidence(moments[0], "best match of the search")
+        moments[0].finding.start_seconds, _LIKELY_SECOND, make_finding_evidence(moments[0], "best match of the search")
     )
 
 

@@ -7,6 +7,7 @@ SmolLM2 from its package, or another folder.
 """
 
 import hashlib
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
@@ -171,15 +172,19 @@ def load_language_model(where: str, dtype: torch.dtype, layers: int | None = Non
     Args:
         where: `smollm2`, or the folder of a Llama.
         dtype: the weights' type.
-        layers: number of first layers that are kept; None keeps all.
+        layers: number of layers that are kept, half of them the first and half the last, without which what is read is
+            never said; None keeps all.
     """
     from agent.policies.local.smollm2 import unpack
 
     place = unpack() if where == "smollm2" else where
     model: Any = AutoModelForCausalLM.from_pretrained(place, dtype=dtype, trust_remote_code=False)
     if layers is not None:
-        del model.model.layers[layers:]
-        model.config.num_hidden_layers = layers
+        kept = model.model.layers
+        del kept[math.ceil(layers / 2) : max(layers, len(kept)) - layers // 2]
+        for number, layer in enumerate(kept):
+            layer.self_attn.layer_idx = number  # its place in a cache of keys and values
+        model.config.num_hidden_layers = len(kept)
     return model
 
 

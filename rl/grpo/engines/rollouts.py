@@ -67,19 +67,35 @@ class TrainerEngine:
         self.sampling.pop(conversation, None)
 
     def load(self, name: str, adapter: Path) -> None:
-        """Refuses, as `use`, `forget` and `weight_sync` do: the trainer brings the weights itself."""
+        """Refuses an adapter: the trainer brings the weights itself.
+
+        Raises:
+            PolicyError: always.
+        """
         raise PolicyError(_NOT_OURS)
 
     def use(self, name: str) -> None:
-        """Refuses."""
+        """Refuses to choose among adapters: the trainer has the weights.
+
+        Raises:
+            PolicyError: always.
+        """
         raise PolicyError(_NOT_OURS)
 
     def forget(self, name: str) -> None:
-        """Refuses."""
+        """Refuses to forget an adapter: the trainer has the weights.
+
+        Raises:
+            PolicyError: always.
+        """
         raise PolicyError(_NOT_OURS)
 
     def weight_sync(self, rank: int) -> Sync:
-        """Refuses."""
+        """Refuses to bring weights to the engine: the trainer does it.
+
+        Raises:
+            PolicyError: always.
+        """
         raise PolicyError(_NOT_OURS)
 
     def close(self) -> None:

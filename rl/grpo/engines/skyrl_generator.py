@@ -153,7 +153,13 @@ class SleuthGenerator:
 
 
 def score_batch(rollouts: EngineRollouts, keys: Sequence[Key], played: Sequence[Rollout]) -> list[float | None]:
-    """The reward of each rollout among those of its question; None where it does not count."""
+    """The reward of each rollout among those of its question; None where it does not count.
+
+    Args:
+        rollouts: scores a rollout, by its preset.
+        keys: question and number of each rollout.
+        played: the rollouts.
+    """
     places: dict[str, list[int]] = {}
     for place, (question, _) in enumerate(keys):
         places.setdefault(question, []).append(place)

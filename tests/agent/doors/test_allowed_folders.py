@@ -43,6 +43,20 @@ def test_nothing_else_is_and_the_message_tells_nothing(path: str, allowed: Allow
     assert str(refused.value) == f"{path!r:.200} is no file in a folder that this server may read"
 
 
+def test_a_folder_may_be_named_where_it_lies_in_them_and_holds_what_lies_there(
+    tmp_path: Path, allowed: AllowedFolders
+) -> None:
+    (tmp_path / "open" / ".deep").mkdir()
+    (tmp_path / "open" / ".deep" / "hidden.mp4").write_bytes(b"x")
+    for path in (".", "../second", str(tmp_path / "open" / ".deep")):
+        assert allowed.find_videos(path).is_dir()
+    for path in ("", " ", "..", "folder", "pipe.mp4", "../open2", "/"):
+        with pytest.raises(NotAllowedError):
+            allowed.find_videos(path)
+    names = ("open.mp4", "in.mp4", "out.mp4", "no.mp4", ".deep/hidden.mp4")
+    assert {name for name in names if allowed.refuse(tmp_path / "open" / name) is None} == {"open.mp4", "in.mp4"}
+
+
 def test_a_link_as_the_allowed_folder_stands_for_what_it_leads_to(tmp_path: Path, allowed: AllowedFolders) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "second")
     assert AllowedFolders([tmp_path / "link"]).find("second.mp4") == tmp_path / "second" / "second.mp4"

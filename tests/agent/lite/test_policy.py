@@ -84,7 +84,9 @@ def test_screen_text_is_quoted_with_its_time_and_box() -> None:
 
 @pytest.mark.parametrize(("boxes", "parts"), [((), 0), (((0.35, 0.1, 0.6, 0.2),), 2), (((0.05, 0.46, 0.2, 0.5),), 2)])
 def test_only_parts_that_hold_text_not_surely_read_are_read_enlarged(boxes: tuple[Box, ...], parts: int) -> None:
-    sure = [Finding("text", 12.0, 45.0, f"Sunrise {word}", 0.99, (0.7, 0.8, 0.9, 0.9)) for word in ("road", "farm")]
+    sure = [
+        Finding("text", 12.0, 45.0, f"Sunrise {word}", 0.99, (0.7, 0.8, 0.9, 0.9)) for word in ("road", "farm", "lane")
+    ]
     doubtful = [Finding("text", 12.0, 45.0, "", 0.5, box, doubt=UNREADABLE) for box in boxes]
     ended = played("Which word is on the sign?", (), Findings(search_text=(*sure, *doubtful)))
     assert sum(call.name == "read_text" for call in ended.calls) == parts

@@ -17,10 +17,10 @@ from tools.ocr.reader import (
     merge_rows,
     sort_by_reading_order,
     straighten,
-    track_text,
     turn_box,
     vote,
 )
+from tools.ocr.tracking import track_text
 
 needs_reader = [
     pytest.mark.weights,

@@ -14,16 +14,11 @@ from tools.encoders.registry import open_encoder
 from tools.index.samples import Samples
 from tools.index.video_index import open_index
 from tools.observation import FULL_FRAME, UNREADABLE, Finding
-from tools.ocr.reader import TextLine, TextReader, TextSpan
-from tools.ocr.video_text import (
-    ScreenText,
-    bisect_appearance,
-    find_covered,
-    measure_longest_skipped,
-    select_distinct_frames,
-    sort_by_showing,
-    spread,
-)
+from tools.ocr.reader import TextLine, TextReader
+from tools.ocr.reading_plan import find_covered, measure_longest_skipped, select_distinct_frames
+from tools.ocr.tracking import TextSpan
+from tools.ocr.video_text import ScreenText, bisect_appearance, sort_by_showing
+from tools.sampling import spread
 from tools.toolbox import open_toolbox
 from tools.video.video import Video
 

@@ -71,6 +71,13 @@ def test_of_boxes_that_overlap_the_surest_stays() -> None:
     assert suppress_overlaps(boxes, np.array([0.5, 0.9, 0.6], np.float32)) == [1, 2]
 
 
+def test_a_fainter_box_around_neighbours_or_around_part_of_one_is_no_other() -> None:
+    first, second, child, apart = [0, 0, 10, 30], [9, 0, 19, 30], [1, 20, 5, 30], [17, 0, 27, 30]
+    around, half = [1, 0, 18, 30], [0, 0, 10, 14]
+    boxes = np.array([first, second, around, half, child, apart], np.float32)
+    assert suppress_overlaps(boxes, np.array([0.9, 0.8, 0.6, 0.5, 0.7, 0.55], np.float32)) == [0, 1, 4, 5]
+
+
 def test_one_thing_that_moves_is_one_track_and_two_that_cross_no_frame_are_two() -> None:
     def at(left: float) -> Detection:
         return Detection("person", 0.9, (left, 0.1, left + 0.2, 0.5))

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from agent.doors.http.errors import RequestRefusedError
-from agent.doors.http.fetch import FetchRules, fetch_video, is_public
+from agent.doors.http.fetch import FetchRules, fetch_video
+from agent.doors.public_address import is_public
 
 VIDEO = bytes(range(256)) * 40
 
@@ -205,6 +206,18 @@ def test_an_address_of_another_host_or_port_is_refused_before_it_is_looked_up(ur
         ("64:ff9b::7f00:1", False),
         ("2002:7f00:1::", False),
         ("2002:a01:203::1", False),
+        ("::7f00:1", False),
+        ("::ffff:0:7f00:1", False),
+        ("64:ff9b::5db8:d822", True),
+        ("64:ff9b:1::7f00:1", False),
+        ("2606:2800:220:1:0:5efe:7f00:1", False),
+        ("2001:0:5db8:d822:0:0:80ff:fffe", False),
+        ("fec0::1", False),
+        ("5f00::1", False),
+        ("3fff::1", False),
+        ("168.63.129.16", False),
+        ("192.0.0.192", False),
+        ("192.88.99.1", False),
     ],
 )
 def test_addresses_inside_are_known_in_every_form(address: str, public: bool) -> None:

@@ -20,6 +20,8 @@ from agent.trajectory import Stop, from_json
 from tests.agent.doors.http.server import RunningServer, serving
 from tests.clips import write_clip
 
+KEPT = Path(__file__).parent / "kept_by_first_version.json"
+"""What the first version of the server wrote of a job; FOLDER is that of the video."""
 QUESTION = {"video": "clip.mp4", "question": "How many?"}
 
 
@@ -244,6 +246,25 @@ def test_after_sigterm_a_job_is_kept_and_taken_up_again_and_a_chat_is_told(slow:
         os.kill(worker, 0)
     with serving(slow.state.parent, videos) as again, again.client() as http:
         assert end_of(http, job)["status"] == "answered"
+
+
+def test_jobs_that_an_earlier_server_kept_are_answered_and_what_can_t_be_read_ends(
+    videos: Path, tmp_path: Path
+) -> None:
+    kept = KEPT.read_text().replace("FOLDER", str(videos))
+    names = [f"job-{digit * 32}" for digit in "0123"]
+    newer = json.dumps({"version": 9, "clips": []})
+    for name, written in zip(names, (kept, newer, "[]", "{"), strict=True):
+        (tmp_path / "state" / "jobs" / name).mkdir(parents=True)
+        (tmp_path / "state" / "jobs" / name / "request.json").write_text(written)
+    with serving(tmp_path, videos) as server, server.client() as http:
+        ended = [end_of(http, name) for name in names]
+        saved = [from_json(http.get(f"/v1/jobs/{name}/trajectory").text) for name in names]
+    assert [one["status"] for one in ended] == ["answered", "lost", "lost", "lost"]
+    assert (ended[0]["question"], ended[0]["video"], ended[0]["created_at"]) == ("How many?", "clip.mp4", 1795000000)
+    for one, trajectory in zip(ended[1:], saved[1:], strict=True):
+        assert "another version of the server kept it" in one["error"]
+        assert trajectory.error == one["error"]
 
 
 def test_replies_do_not_wait_for_the_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

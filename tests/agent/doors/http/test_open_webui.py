@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.agent.doors.http.server import ROOT, RunningServer, serving
+from agent.trajectory import Answer, Calls, Evidence, ToolCall, Turn
+from tests.agent.doors.http.server import ROOT, RunningServer, serving, write_script
 from tests.clips import write_clip
 
 pytest.importorskip("httpx")
@@ -111,6 +112,23 @@ def test_a_file_may_be_known_to_the_host_by_its_id_alone(
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
     monkeypatch.setitem(sys.modules, "open_webui.models.files", models)
     assert "four" in OpenWebUi(server.url).ask([user("How many?")], attached)
+
+
+def test_all_videos_that_are_attached_are_asked_about_in_their_order(
+    tmp_path: Path, attached: list[dict[str, Any]]
+) -> None:
+    other = write_clip(tmp_path / "2_other.mp4", frames=50)
+    attached.append({"type": "file", "id": "g", "name": "other.mp4", "file": {"path": str(other)}})
+    look = ToolCall("t1c1", "select_frames", {"start": 0.0, "stop": 1.0, "count": 1, "video": 2})
+    seen = Evidence(0.0, 1.0, ("t1c1",), video=2)
+    turns = (Turn("a look", Calls((look,))), Turn("", Answer("the second", evidence=(seen,))))
+    policy = write_script(tmp_path / "turns.json", turns, ("other.mp4",))
+    with serving(tmp_path, tmp_path, policy=policy, token=TOKEN) as server:
+        host = OpenWebUi(server.url)
+        said = host.ask([user("Which is longer?")], attached).partition("</details>\n")[2]
+        assert len(uploads(server)) == 2
+    assert said.startswith("the second")
+    assert "Video 2, other.mp4: Seen" in said
 
 
 def test_what_goes_wrong_is_a_sentence(server: RunningServer, attached: list[dict[str, Any]]) -> None:

@@ -1,5 +1,6 @@
 """The questions that everybody asks, in six languages, and what becomes of them in others."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -146,3 +147,40 @@ def test_the_next_best_pieces_stand_beside_the_best() -> None:
     assert answer.confidence is not None
     (evidence,) = answer.evidence
     assert {answer.text, *(n for n in ("41", "97") if n in evidence.note)} == {"41", "97"}
+
+
+@pytest.mark.parametrize(
+    ("text", "of_the_other_sense"),
+    [
+        ("What does the sign say?", SAID[0].text),
+        ("Was steht auf dem Schild?", SAID[0].text),
+        ("Which year is on the poster?", SAID[0].text),
+        ("When does the sign name the kettle?", SAID[0].text),
+    ],
+)
+def test_speech_is_no_sign(text: str, of_the_other_sense: str) -> None:
+    doubtful = replace(shown("T"), doubt="small")
+    answer = answered(text, search_text=(doubtful,), read_speech=SAID, search_speech=SAID)
+    assert answer.cannot_tell
+    assert of_the_other_sense in [item.quote for item in answer.evidence]
+    assert answered("Does the caption mention a kettle?", search_text=(shown("TEA"),), read_speech=SAID).not_shown
+
+
+@pytest.mark.parametrize("text", ["What did he say the price was?", "Quel prix mentionne le vendeur ?"])
+def test_a_sign_is_no_speech(text: str) -> None:
+    answer = answered(text, search_text=(shown("KETTLE 12.50 EUR"),), read_speech=SAID[1:])
+    assert answer.cannot_tell
+    assert "KETTLE 12.50 EUR" in [item.quote for item in answer.evidence]
+
+
+def test_what_nobody_says_is_no_second_of_the_picture() -> None:
+    best = Finding("moment", 40.0, 41.0, "bridge", 0.9)
+    assert answered("When does she mention the bridge?", read_speech=SAID, search_frames=(best,)).cannot_tell
+
+
+def test_a_second_of_words_that_are_only_like_the_asked_ones_is_unsure() -> None:
+    said = (Finding("speech", 9.0, 12.0, "We open early on Sundays.", 0.9),)
+    named = answered("When does she mention Sundays?", search_speech=said)
+    alike = answered("When does she mention Mondays?", search_speech=said)
+    assert (named.text, named.confidence) == ("9 seconds", 0.6)
+    assert alike.cannot_tell or (alike.confidence or 1.0) < 0.5

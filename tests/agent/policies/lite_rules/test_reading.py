@@ -81,6 +81,45 @@ def test_which_sense_is_tried_first(text: str, sense: str) -> None:
     assert reading(text).senses[0] == sense
 
 
+@pytest.mark.parametrize(
+    ("text", "senses"),
+    [
+        ("What does the sign say?", ("text",)),
+        ("What does the sign behind the man say?", ("text",)),
+        ("In the second scene, what does the banner say about parking?", ("text",)),
+        ("Which price does the poster mention?", ("text",)),
+        ("What number is on the jersey?", ("text",)),
+        ("What does it say on the label?", ("text",)),
+        ("Which word appears?", ("text",)),
+        ("What does the narrator say about the sign?", ("speech",)),
+        ("What does the man with the sign say?", ("speech",)),
+        ("What is said when the sign appears?", ("speech",)),
+        ("What did he say the price was?", ("speech",)),
+        ("Does the man mention a price?", ("speech",)),
+        ("What does it say next to the door?", ("speech", "text")),
+        ("Which city is mentioned?", ("speech", "text")),
+        ("Who is speaking?", ("speech", "text")),
+        ("What do the subtitles say?", ("text", "speech")),
+        ("Was sagt das Schild?", ("text",)),
+        ("Welchen Preis nennt das Plakat?", ("text",)),
+        ("Was sagt der Sprecher über das Schild?", ("speech",)),
+        ("Was sagen die Untertitel?", ("text", "speech")),
+        ("¿Qué precio dice el cartel?", ("text",)),
+        ("¿Qué dice el hombre sobre el cartel?", ("speech",)),
+        ("¿Qué dice en la puerta?", ("speech", "text")),
+        ("Que dit le panneau ?", ("text",)),
+        ("Combien de personnes mentionne-t-il ?", ("speech",)),
+        ("Que disent les sous-titres ?", ("text", "speech")),
+        ("Какую цену упоминает плакат?", ("text",)),
+        ("Что говорит диктор о вывеске?", ("speech",)),
+        ("红色的牌子说什么?", ("text",)),
+        ("他说牌子上是什么?", ("speech",)),
+    ],
+)
+def test_a_sense_that_the_question_names_is_the_only_one(text: str, senses: tuple[str, ...]) -> None:
+    assert reading(text).senses == senses
+
+
 def test_the_subject_leaves_out_times_and_what_is_asked() -> None:
     assert extract_subject("What colour is the car at about 3.5 seconds?") == "car"
 
