@@ -24,6 +24,7 @@ from evals.runner.run_file import TRAJECTORIES
 from rl.data.as_reply import write_replies
 from rl.data.reopen import reopen_toolbox
 from rl.data.text_tools import describe_tools
+from tools.plain_data import loads_json
 from tools.schema import ToolSpec
 
 Format = Literal["ms-swift", "llama-factory"]
@@ -186,7 +187,7 @@ def _write_part(message: Message) -> _ChatPart:
 
 
 def _read_call(function: Mapping[str, Any]) -> dict[str, Any]:
-    return {"name": function["name"], "arguments": json.loads(function["arguments"])}
+    return {"name": function["name"], "arguments": loads_json(function["arguments"])}
 
 
 def _escape_image(text: str) -> str:
