@@ -10,6 +10,7 @@ from agent.options import read_seconds
 from agent.paths import escape_path
 from agent.sessions.options import is_searched
 from agent.trajectory import Question
+from tools.demux.file_kind import describe_folder
 
 if TYPE_CHECKING:
     from agent.cli import Commands
@@ -37,6 +38,6 @@ def _run(options: argparse.Namespace) -> int:
     if options.at is not None and options.until is not None:
         raise ValueError("--at and --to are the same for agent predict: give one of them")
     if is_searched(Path(options.videos[0]), options.fps):
-        raise ValueError(f"{options.videos[0]} is a folder: agent predict is about one video, so name it")
+        raise ValueError(f"agent predict is about one video: {describe_folder(Path(options.videos[0]))}")
     question = Question(escape_path(options.videos[0]), _TEXT, task="predict", until_seconds=options.at)
     return run_question(options, question)

@@ -9,7 +9,12 @@ unequal length (`--spread`, the deviation of the logarithm of s) cost more, for 
 Nothing here is a figure of a GPU: sending weights takes no time, and engine and update do not slow each other.
 """
 
-import argparse
+from agent.ending import check_arguments_first, end_process
+from rl.grpo.benchmark_arguments import make_early_parser
+
+if __name__ == "__main__":  # before torch is imported
+    check_arguments_first("rl.grpo.early_rollouts_benchmark", make_early_parser(__doc__))
+
 import sys
 import time
 from collections.abc import Sequence
@@ -17,7 +22,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agent.ending import end_process
 from agent.trajectory import Question, Trajectory, VideoFacts
 from evals.runner.run_file import Key
 from rl.grpo.early_rollouts import EarlyRollouts
@@ -91,13 +95,7 @@ def draw_seconds(mean: float, spread: float, steps: int) -> list[float]:
 
 def main(arguments: Sequence[str] | None = None) -> list[SimulatedGain]:
     """Measures and prints the table; gives its rows."""
-    parser = argparse.ArgumentParser("python -m rl.grpo.early_rollouts_benchmark", description=_TITLE)
-    parser.add_argument("--steps", type=int, default=20, help="steps of each way")
-    parser.add_argument("--second", type=float, default=0.1, help="seconds of one unit of the latencies")
-    parser.add_argument("--spread", type=float, default=0.0, help="deviation of the logarithm of the rollouts' time")
-    parser.add_argument("--train", type=float, default=1.0, help="units of an update")
-    parser.add_argument("--sample", default="0.25,0.5,0.9,1,1.1,2,4", help="units of a batch of rollouts, by commas")
-    given = parser.parse_args(arguments)
+    given = make_early_parser(__doc__).parse_args(arguments)
     found = []
     print("| rollouts / update | waiting | one step ahead | ratio | possible | age of the weights |")
     print("|---|---|---|---|---|---|")
@@ -113,7 +111,6 @@ def main(arguments: Sequence[str] | None = None) -> list[SimulatedGain]:
     return found
 
 
-_TITLE = "What sampling one step ahead gains over waiting, with sleeps in place of a model."
 _FACTS = VideoFacts("", 1.0, 1, 1)
 
 

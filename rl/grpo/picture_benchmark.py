@@ -12,7 +12,7 @@ or hub id of the Qwen-VL shape, of which this code loads no weights.
 import sys
 
 from agent.ending import check_arguments_first, end_process
-from rl.grpo.picture_arguments import make_picture_parser
+from rl.grpo.benchmark_arguments import make_picture_parser
 
 if __name__ == "__main__" and sys.argv[1:2] != ["--measure"]:  # before torch is imported
     check_arguments_first("rl.grpo.picture_benchmark", make_picture_parser(__doc__))
