@@ -135,7 +135,7 @@ def _read_model(where: str, options: PolicyOptions, cpu: bool) -> Model:
     card = read_model_files(where)
     arguments = {
         **(_make_cpu_arguments(card.config) if cpu else _ON_GPU),
-        **_make_benchmark_arguments(card.config, options),
+        **_make_picture_arguments(card.config, options),
     }
     return Model(card.scribe, card.tokenizer, card.image_token_id is not None, card.never, arguments)
 
@@ -166,7 +166,7 @@ def _make_cpu_arguments(config: Any) -> dict[str, Any]:
     }
 
 
-def _make_benchmark_arguments(config: Any, options: PolicyOptions) -> dict[str, Any]:
+def _make_picture_arguments(config: Any, options: PolicyOptions) -> dict[str, Any]:
     """Engine arguments that keep pictures at the size that their text says, up to rounding; none for text-only models.
 
     Qwen's models take any size, within limits that we widen. Other families have sizes of their own, which stay.
