@@ -314,8 +314,10 @@ def choose_mode(policy: Policy, wanted: Mode | None) -> Mode | None:
 
 
 def list_videos(toolbox: QuestionTools) -> tuple[VideoTools, ...]:
-    """The tools of each video of a question by itself."""
-    return toolbox.videos if isinstance(toolbox, SeveralVideos) else (toolbox,)
+    """The tools of each video of a question by itself, with those that the policy is not given."""
+    if isinstance(toolbox, SeveralVideos):
+        return toolbox.videos
+    return (toolbox.whole if isinstance(toolbox, NamedTools) else toolbox,)
 
 
 def measure_length(toolbox: QuestionTools) -> float:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.loop.ask import list_videos
+from agent.loop.modes import NamedTools
 from agent.policies.scripted import ScriptedPolicy
 from agent.policy import Policy, PolicyOptions
 from agent.trajectory import Answer, Calls, Stop, ToolCall, Trajectory, Turn
@@ -16,6 +18,7 @@ from rl.data.questions import TrainingQuestions, open_questions
 from rl.grpo.config import Play, Training
 from rl.rewards.catalogue import is_broken_off
 from rl.small_vlm.look_set import LookSet, write_look_set
+from tools.toolbox import open_toolbox
 
 CALL = Turn("", Calls((ToolCall("t2c1", "overview", {"count": 2}),)))
 SCRIPTED = ScriptedPolicy([CALL, CALL, Turn("", Answer("A"))])
@@ -87,6 +90,16 @@ def test_what_is_shown_first_needs_none_of_the_named_tools(tmp_path: Path) -> No
     unseen = replace(run.steps[0].results[0].observation, frames=(), is_error=True, text="the codec is not here")
     blind = replace(run.steps[0], results=(replace(run.steps[0].results[0], observation=unseen),))
     assert is_broken_off(replace(run, steps=(blind, *run.steps[1:])))
+
+
+def test_what_a_mode_shows_first_is_planned_by_all_tools_of_the_video(tmp_path: Path) -> None:
+    write_look_set(tmp_path / "set", LookSet(1, seed=1))
+    [video] = (tmp_path / "set").glob("*.mp4")
+    with open_toolbox(video, encoder="hashing") as whole:
+        named = NamedTools(whole, ["zoom"])
+        [planned] = list_videos(named)
+        assert [spec.name for spec in named.specs] == ["zoom"]
+        assert planned.specs == whole.specs
 
 
 def test_more_frames_than_one_call_shows_are_as_far_apart() -> None:
