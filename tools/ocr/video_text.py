@@ -218,7 +218,7 @@ class ScreenText:
                     glances = self._glance_at(times) if is_prepared else self._glance(times, max_frames)
                 # a frame without text is a reading too: it ends the lines before it
                 readings |= dict.fromkeys((t for t, likelihood in glances.items() if not likelihood), ())
-                if not is_prepared and (tried := self._try_in_vain(glances)):
+                if not is_prepared and (tried := self._read_in_vain(glances)):
                     readings |= tried
                     glances = {t: x if x >= SURELY_TEXT else 0.0 for t, x in glances.items()}
                 readings |= self._read_all(
@@ -395,14 +395,14 @@ class ScreenText:
         edges -= edges.mean()
         return np.asarray(edges / max(float(np.linalg.norm(edges)), 1e-6), np.float32)
 
-    def _try_in_vain(self, glances: dict[float, float]) -> dict[float, tuple[TextLine, ...]]:
+    def _read_in_vain(self, glances: dict[float, float]) -> dict[float, tuple[TextLine, ...]]:
         """Readings of a few frames without a row of letters; none where there are no more, or any gives a line."""
         unlikely = [t for t, likelihood in sorted(glances.items()) if 0 < likelihood < SURELY_TEXT]
-        if len(unlikely) <= _TRIED_IN_VAIN:
-            return {}
-        tried = scatter(unlikely)[:_TRIED_IN_VAIN]
-        for start in range(0, _TRIED_IN_VAIN, _TRIED_AT_ONCE):
-            readings = self._read_all(tried[: start + _TRIED_AT_ONCE], {})
+        tried = scatter(unlikely)[:_TRIED_IN_VAIN] if len(unlikely) > _TRIED_IN_VAIN else []
+        readings: dict[float, tuple[TextLine, ...]] = {}
+        for start in range(0, len(tried), _TRIED_AT_ONCE):
+            if not is_time_up():
+                readings |= self._read_all(tried[start : start + _TRIED_AT_ONCE], {})
             if is_time_up() or any(not line.doubt for lines in readings.values() for line in lines):
                 return {}
         return readings
