@@ -110,7 +110,8 @@ from contextlib import redirect_stderr, redirect_stdout
 for module in sys.argv[1:]:
     out, err, status = io.StringIO(), io.StringIO(), None
     sys.argv = ["x", "--help"]
-    sys.modules.pop(module, None)  # another command may have imported it
+    for name in (module, f"{module}.__main__"):  # another command may have imported it
+        sys.modules.pop(name, None)
     with redirect_stdout(out), redirect_stderr(err):
         try:
             runpy.run_module(module, run_name="__main__", alter_sys=True)
@@ -131,7 +132,9 @@ def test_help_is_printed_by_every_command_before_torch_is_loaded() -> None:
     assert next((module for module, *_, loads_torch in told if loads_torch), None) is None
 
 
-@pytest.mark.parametrize("module", ["rl.sft", "rl.dpo", "rl.small_vlm.run", "evals.score", "evals.report"])
+@pytest.mark.parametrize(
+    "module", ["rl.sft", "rl.dpo", "rl.small_vlm.run", "rl.small_vlm.pretrain", "evals.score", "evals.report"]
+)
 def test_a_file_that_is_not_there_is_one_sentence_and_status_two(module: str) -> None:
     done = subprocess.run([sys.executable, "-m", module, "/no/such"], capture_output=True, text=True, timeout=300)
     assert done.returncode == 2
