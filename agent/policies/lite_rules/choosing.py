@@ -220,9 +220,7 @@ def _score_by_place(case: QuestionContext) -> list[float]:
 
 def _find_named_box(case: QuestionContext) -> Box | None:
     """The place of the text that the question names; None without one that is shown."""
-    name = named_text.find_asked_text(case)
-    shown = [] if name is None else named_text.find_showings(case.trajectory, name)
-    return shown[0].box if shown else None
+    return next((line.box for line in named_text.find_asked_showings(case)), None)
 
 
 def find_notable_changes(case: QuestionContext) -> list[CitedFinding]:

@@ -95,6 +95,7 @@ _NUMBER_TYPES: dict[ValueType, re.Pattern[str]] = {
     "phone": re.compile(r"(?=(?:\D?\d){7})[+(\d][\d ()/-]*[ ()/-][\d ()/-]*"),  # seven digits or more, in groups
     "year": re.compile(r"1[5-9]\d{2}|20\d{2}"),
 }
+_WEEKDAY = re.compile(r"\w+day", re.IGNORECASE)
 _UNIT = re.compile(r"[ -]?([^\W\d_]{2,})")
 
 
@@ -192,6 +193,8 @@ def is_meaningful(word: str) -> bool:
 def find_value_type(text: str, piece: Piece) -> ValueType | None:
     """The type of value that a piece is by its own form and the signs beside it in its line; None for words."""
     before, after = text[: piece.start].rstrip()[-1:], text[piece.start + len(piece.text) :]
+    if piece.form == "date" and _WEEKDAY.fullmatch(piece.text):
+        return None
     if piece.form in ("price", "date", "clock", "version"):
         return piece.form  # type: ignore[return-value]
     if piece.form != "number":

@@ -107,8 +107,7 @@ def _score_words(case: QuestionContext, span: AskedSpan) -> float:
 
 def _measure_named_seconds(case: QuestionContext, span: AskedSpan) -> float:
     """The seconds of a span in which the text that the question names is on screen."""
-    name = named_text.find_asked_text(case)
-    shown = [] if name is None else named_text.find_showings(case.trajectory, name)
+    shown = named_text.find_asked_showings(case)
     ends = [(max(span.start_seconds, s.start_seconds), min(span.stop_seconds, s.stop_seconds)) for s in shown]
     return sum(max(0.0, stop - start) for start, stop in ends)
 

@@ -29,6 +29,10 @@ def test_the_type_of_a_value_is_told_by_its_form_and_the_signs_beside_it(line: s
     assert kind in {find_value_type(line, piece) for piece in cut_pieces(line) if piece.text == text}
 
 
+def test_the_day_of_a_week_alone_is_no_date() -> None:
+    assert {find_value_type("See you on Monday", piece) for piece in cut_pieces("See you on Monday")} == {None}
+
+
 def test_words_are_no_value() -> None:
     assert {find_value_type("Good morning", piece) for piece in cut_pieces("Good morning")} == {None}
 
