@@ -133,7 +133,7 @@ class Sleuth(Closing):
 
         Args:
             refuse: says why a video of a folder is not looked into; None where it is, and nothing, "", to say of one
-                that is to be no part of the folder.
+                that is to be no part of the folder. A folder of pictures is refused for any of them.
         """
         other = copy(self)
         other._refuse = refuse
@@ -261,7 +261,7 @@ class Sleuth(Closing):
         Raises:
             ValueError: the video can't be opened.
         """
-        return self._videos.get().borrowed(make_key(video, options))
+        return self._borrow(make_key(video, options))
 
     def get_policy(self) -> "Policy":
         """The policy, opened if it is not yet, which can be cancelled."""
@@ -301,7 +301,7 @@ class Sleuth(Closing):
         with ExitStack() as stack:
             with set_deadline(math.inf if begun is None else compute_seconds_left(asked.limits, begun)):
                 borrowed = [
-                    stack.enter_context(self._videos.get().borrowed(key, partial(on_progress, number)))
+                    stack.enter_context(self._borrow(key, partial(on_progress, number)))
                     for number, key in enumerate(asked.keys, 1)
                 ]
             opened = [toolbox for toolbox in borrowed if toolbox is not None]
@@ -325,9 +325,7 @@ class Sleuth(Closing):
 
         with ExitStack() as stack:
             try:
-                borrowed = [
-                    stack.enter_context(self._videos.get().borrowed(key)) for key in keys if all(content_hashes)
-                ]
+                borrowed = [stack.enter_context(self._borrow(key)) for key in keys if all(content_hashes)]
             except (OSError, ValueError):
                 borrowed = []
             toolboxes = [toolbox for toolbox in borrowed if toolbox is not None]
@@ -487,6 +485,14 @@ class Sleuth(Closing):
             return asked, left_out(Stop.INTERRUPTED)
         finally:
             progress.turn(is_on=False)
+
+    def _borrow(
+        self, key: "VideoKey", on_progress: "OnProgress" = lambda _: None
+    ) -> "AbstractContextManager[Toolbox | None]":
+        from agent.loop.checks import check_pictures
+
+        check_pictures(key.path, self._refuse)
+        return self._videos.get().borrowed(key, on_progress)
 
     def _opened_videos(self) -> "OpenVideos":
         from agent.sessions.open_videos import OpenVideos

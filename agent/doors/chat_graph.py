@@ -95,7 +95,10 @@ def build_chat_graph(
 
 
 def _find_videos(text: str, allowed: AllowedFolders) -> tuple[list[str], str]:
-    """The videos that a text names, and the text with other words in place of the names; empty if there is no more."""
+    """The videos that a text names, or else the folders, and the text with other words in place of the names.
+
+    The text is empty if there is no more in it.
+    """
     places: list[tuple[str, int, int]] = []
     for word in _WORDS.finditer(text):
         name = next(group for group in word.groups() if group).strip(_AROUND)
@@ -107,11 +110,13 @@ def _find_videos(text: str, allowed: AllowedFolders) -> tuple[list[str], str]:
             continue
         marks = word[4].rpartition(name)[2] if word[4] else ""
         places.append((video, word.start(), word.end() - len(marks)))
+    if not places:
+        places = [(str(folder.path), folder.start, folder.stop) for folder in allowed.find_folders_in_text(text)]
     videos = list(dict.fromkeys(video for video, _, _ in places))
     rest = asked = text
     for video, start, stop in reversed(places):
         rest = rest[:start] + rest[stop:]
-        asked = asked[:start] + name_in_question(videos.index(video), len(videos)) + asked[stop:]
+        asked = asked[:start] + name_in_question(Path(video), videos.index(video), len(videos)) + asked[stop:]
     return videos, asked if rest.strip(f"{_AROUND} ") else ""
 
 

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.coverage import compute_coverages
 from agent.loop.ask import choose_mode
@@ -15,10 +16,14 @@ from agent.policy import Policy
 from agent.trajectory import Answer, Limits, Question, Step, Stop, Strategy, Trajectory, Turn, VideoFacts
 from tools.deadline import run_in_time, set_deadline
 from tools.demux.container import check_file
+from tools.demux.file_kind import find_pictures
 from tools.demux.header import Header, read_header
 from tools.limits import VideoError
 from tools.speech.subtitles import read_subtitle_file
 from tools.video.frame_folder import is_frame_folder
+
+if TYPE_CHECKING:
+    from tools.index.library import Refuse
 
 
 def check_inputs(video: str | Path, subtitles: str | Path | None) -> None:
@@ -31,6 +36,21 @@ def check_inputs(video: str | Path, subtitles: str | Path | None) -> None:
         check_file(Path(video))
     if subtitles is not None:
         read_subtitle_file(subtitles)
+
+
+def check_pictures(folder: Path, refuse: "Refuse") -> None:
+    """Refuses a folder of pictures for one of them: an answer rests on all.
+
+    Args:
+        folder: the folder; a file has no pictures.
+        refuse: says what is left out of a folder, as `Sleuth.with_refusals` has it.
+
+    Raises:
+        VideoError: one is left out.
+    """
+    for picture in find_pictures(folder) if folder.is_dir() else ():
+        if (why := refuse(picture)) is not None:
+            raise VideoError(f"{picture} can't be a picture of the video: {why or 'it may not be read'}")
 
 
 def check_playable(

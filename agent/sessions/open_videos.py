@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools.deadline import OutOfTime, run_in_time
+from tools.demux.file_kind import find_pictures
 from tools.index.video_index import IndexProgress
 from tools.toolbox import Toolbox
 
@@ -27,7 +28,8 @@ class VideoKey:
     @property
     def state(self) -> tuple[int, ...]:
         """Identity, size and time of the files as they are now: a file that was replaced is another video."""
-        stats = [file.stat() for file in (self.path, self.subtitles) if file is not None]
+        pictures = sorted(filter(Path.is_file, find_pictures(self.path))) if self.path.is_dir() else ()
+        stats = [file.stat() for file in (self.path, self.subtitles, *pictures) if file is not None]
         return tuple(number for stat in stats for number in (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns))
 
 

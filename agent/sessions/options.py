@@ -192,12 +192,11 @@ def find_folder(keys: "Sequence[VideoKey]") -> Path | None:
 
 def is_searched(path: Path, fps: float | None) -> bool:
     """Whether a path is a folder whose videos are searched, and neither a file nor a folder of pictures."""
-    from tools.index.library import find_videos
-    from tools.video.frame_folder import is_frame_folder
+    from tools.demux.file_kind import find_pictures, find_videos
 
     if fps is not None or not path.is_dir():
         return False
-    return not is_frame_folder(path) or next(find_videos(path), None) is not None
+    return next(find_pictures(path), None) is None or next(find_videos(path), None) is not None
 
 
 def check_subtitles(question: "Question", subtitles: str | Path | None) -> None:

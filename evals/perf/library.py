@@ -97,8 +97,8 @@ def write_clips(folder: Path, count: int) -> None:
             path.with_suffix(".part").rename(path)
 
 
-def measure_clips(folder: Path, count: int, encoder: str | None) -> list[str]:
-    """Rows of a table about a folder of drawn clips.
+def measure_clips(folder: Path, count: int, encoder: str | None) -> Iterator[str]:
+    """Rows of a table about a folder of drawn clips, each as soon as it is measured.
 
     Args:
         folder: where the clips are, or are written to.
@@ -114,29 +114,28 @@ def measure_clips(folder: Path, count: int, encoder: str | None) -> list[str]:
     index = [sys.executable, "-m", "agent.cli", "index", "--text", str(folder), *chosen]
     with WorkTimer() as watch, suppress(subprocess.TimeoutExpired):
         subprocess.run(index, timeout=_KILLED_AFTER_SECONDS, capture_output=True, check=False)
-    rows = [f"| indexed until killed | {watch.told} |"]
+    yield f"| indexed until killed | {watch.told} |"
     for name in ("indexed, the rest", "`agent index` again"):
         with WorkTimer() as watch:
             subprocess.run(index, capture_output=True, check=True)
-        rows.append(f"| {name} | {watch.told} |")
+        yield f"| {name} | {watch.told} |"
 
     opened = open_encoder(encoder or "auto")
     with WorkTimer() as watch:
         library = Library(folder, opened)
         library.save()
-    rows.append(f"| library opened | {watch.told} |")
+    yield f"| library opened | {watch.told} |"
     numbers = np.random.default_rng(1).permutation(count)[: min(_SEARCHES, count)].tolist()
     with WorkTimer() as watch:
         found = [library.rank_videos(f'What does the sign "{name_sign(number)}" say?', 4) for number in numbers]
-    rows.append(f"| {len(numbers)} searches | {watch.told} |")
+    yield f"| {len(numbers)} searches | {watch.told} |"
     firsts = [videos[0].stem == f"clip-{number:04d}" for videos, number in zip(found, numbers, strict=True)]
-    rows.append(f"| the right video first | {sum(firsts)} of {len(numbers)} |")
+    yield f"| the right video first | {sum(firsts)} of {len(numbers)} |"
     asked = numbers[:_QUESTIONS]
     with Sleuth("lite", encoder=opened) as sleuth, WorkTimer() as watch:
         rights = [_is_cited(sleuth.ask(folder, f'Which video shows the sign "{name_sign(n)}"?'), n) for n in asked]
-    rows.append(f"| {len(rights)} questions | {watch.told} |")
-    rows.append(f"| the right video and seconds in the evidence | {sum(rights)} of {len(rights)} |")
-    return rows
+    yield f"| {len(rights)} questions | {watch.told} |"
+    yield f"| the right video and seconds in the evidence | {sum(rights)} of {len(rights)} |"
 
 
 def _is_cited(result: "RunResult", number: int) -> bool:
@@ -259,7 +258,8 @@ def main() -> int:
     if options.folder is None and options.hours is None:
         raise ValueError("name a FOLDER for drawn clips, or --hours of made-up vectors")
     if options.folder is not None:
-        print("\n".join(measure_clips(Path(options.folder), options.count, options.encoder)), flush=True)
+        for row in measure_clips(Path(options.folder), options.count, options.encoder):
+            print(row, flush=True)
     if options.hours is not None:
         rows = round(3600 * options.hours)
         figures = measure_vectors(rows, options.dim)

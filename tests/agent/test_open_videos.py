@@ -109,3 +109,14 @@ def test_who_has_no_time_leaves_and_the_video_is_open_for_the_next(opener: Opene
         assert toolbox is not None
     assert opener.opened == [key.path]
     videos.close()
+
+
+def test_a_folder_whose_picture_was_replaced_is_another_video(tmp_path: Path) -> None:
+    for name in ("1.png", "2.png"):
+        (tmp_path / name).write_bytes(b"one")
+    (tmp_path / "3.png").symlink_to(tmp_path / "nothing")
+    key = VideoKey(tmp_path)
+    before = key.state
+    assert key.state == before
+    (tmp_path / "1.png").write_bytes(b"another")
+    assert key.state != before

@@ -5,11 +5,14 @@ Words only. What is opened and what is not does not depend on it.
 
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 VIDEO_SUFFIXES = frozenset(".mp4 .m4v .mov .mkv .webm .avi .flv .wmv .ts .m2ts .mts .mpg .mpeg .3gp .ogv".split())
+PICTURE_SUFFIXES = (".jpeg", ".jpg", ".png")
+"""Endings of the pictures of a folder that is a video."""
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/+|www\.|([\w-]+\.)*(youtube\.com|youtu\.be|vimeo\.com)/", re.I)
 _MOST_NAMED = 5
 """Videos of a folder that one sentence names."""
@@ -65,6 +68,21 @@ def is_web_address(given: str) -> bool:
 def holds_video(folder: Path) -> bool:
     """Whether a file in a folder is named like a video; folders in it are not looked into."""
     return any(file.suffix.casefold() in VIDEO_SUFFIXES for file in folder.iterdir())
+
+
+def find_videos(folder: Path) -> Iterator[Path]:
+    """The video files anywhere in a folder, in any order, told by their names."""
+    return (path for path in folder.rglob("*") if path.suffix.casefold() in VIDEO_SUFFIXES and path.is_file())
+
+
+def find_pictures(folder: Path) -> Iterator[Path]:
+    """The pictures in a folder in any order, told by their names."""
+    return (file for file in folder.iterdir() if is_named_picture(file.name))
+
+
+def is_named_picture(name: str) -> bool:
+    """Whether a file of that name is a picture of its folder; a hidden one, as a Mac puts beside each, is none."""
+    return name.casefold().endswith(PICTURE_SUFFIXES) and not name.startswith(".")
 
 
 def describe_folder(folder: Path) -> str:

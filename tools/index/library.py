@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
 from tools.cache import keep, load_kept, make_video_folder, open_writer_lock
-from tools.demux.file_kind import VIDEO_SUFFIXES
+from tools.demux.file_kind import VIDEO_SUFFIXES, find_pictures, find_videos
 from tools.encoders.registry import Encoder
 from tools.index.builder import count_tiles
 from tools.index.files import LoadedIndex
@@ -359,11 +359,6 @@ class Library:
                 yield _LibraryLine(path, line["start"], line["stop"], line["text"], line["source"])
 
 
-def find_videos(folder: Path) -> Iterator[Path]:
-    """The video files anywhere in a folder, in any order, told by their names."""
-    return (path for path in folder.rglob("*") if path.suffix.casefold() in VIDEO_SUFFIXES and path.is_file())
-
-
 def list_videos(folder: Path) -> list[Path]:
     """The video files anywhere in a folder, in order.
 
@@ -377,12 +372,9 @@ def list_videos(folder: Path) -> list[Path]:
 
 
 def hash_listing(folder: Path) -> str:
-    """A hash of the names, sizes and times of a folder's video files: another one once any of them has changed.
-
-    Raises:
-        VideoError: it holds none.
-    """
-    listed = [(_make_key(path.relative_to(folder)), *_get_state(path)) for path in list_videos(folder)]
+    """A hash of the names, sizes and times of a folder's videos and pictures: another one once any has changed."""
+    files = sorted((*find_videos(folder), *filter(Path.is_file, find_pictures(folder))))
+    listed = [(_make_key(path.relative_to(folder)), *_get_state(path)) for path in files]
     return hashlib.blake2b(repr(listed).encode(), digest_size=16).hexdigest()
 
 

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from tools.demux.clock import StreamClock
 from tools.demux.container import VideoError
+from tools.demux.file_kind import PICTURE_SUFFIXES, find_pictures
 from tools.limits import MAX_PICTURE_FILES, check_length, check_picture_size, is_picture_size
 from tools.pixels.shape import StoredPicture, letterbox
 from tools.video.still import decode_still
 from tools.video.video import Frame, FramesByTime, VideoInfo, find_frame_ranks
 
-_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 USUAL_RATE = 1.0
 """Pictures a second of a folder whose rate nobody gives."""
 _LONGEST_NAME = 255
@@ -43,9 +43,9 @@ class FrameFolder(FramesByTime):
         self.path = Path(folder)
         if not self.path.is_dir():
             raise VideoError(f"{folder} is no folder; a folder of numbered pictures is needed")
-        self._files = sorted((f for f in self.path.iterdir() if f.suffix.casefold() in _SUFFIXES), key=_sort_key)
+        self._files = sorted(find_pictures(self.path), key=_sort_key)
         if not self._files:
-            raise VideoError(f"{folder} holds no picture ({', '.join(sorted(_SUFFIXES))})")
+            raise VideoError(f"{folder} holds no picture ({', '.join(PICTURE_SUFFIXES)})")
         if len(self._files) > MAX_PICTURE_FILES:
             raise VideoError(f"{folder} holds {len(self._files)} pictures, up to {MAX_PICTURE_FILES} can be read")
         if not frames_per_second > 0:
@@ -112,7 +112,7 @@ class FrameFolder(FramesByTime):
 
 def is_frame_folder(path: Path) -> bool:
     """Whether a path is a folder with a picture in it."""
-    return path.is_dir() and any(file.suffix.casefold() in _SUFFIXES for file in path.iterdir())
+    return path.is_dir() and next(find_pictures(path), None) is not None
 
 
 def _sort_key(file: Path) -> tuple[tuple[str, ...], str]:

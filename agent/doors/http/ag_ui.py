@@ -30,6 +30,9 @@ class AgUiEvents:
         match event["event"]:
             case "run_started":
                 yield from self._start()
+                asked = event.get("question", {})
+                if asked.get("folder") is not None:
+                    yield _make_custom("found_videos", [asked["video"], *asked["other_videos"]])
                 yield _make_custom("video", event["facts"])
                 if others := event.get("other_facts"):
                     yield _make_custom("other_videos", others)

@@ -30,9 +30,15 @@ async def upload_file(
 
 @router.get("/v1/videos")
 async def list_videos(request: Request) -> dict[str, Any]:
-    """The videos in the folders that the server may read, by the names that a question gives them."""
-    names = await asyncio.to_thread(get_services(request).sources.list_names)
-    return {"object": "list", "data": [{"object": "video_sleuth.video", "name": name} for name in names]}
+    """The videos in the folders that the server may read, and folders of them, by their names in a question."""
+    sources = get_services(request).sources
+    names = await asyncio.to_thread(sources.list_names)
+    folders = await asyncio.to_thread(sources.folders.list_folders)
+    return {
+        "object": "list",
+        "data": [{"object": "video_sleuth.video", "name": name} for name in names],
+        "folders": [{"object": "video_sleuth.folder", "name": name} for name in folders],
+    }
 
 
 @router.get("/v1/files")

@@ -28,6 +28,8 @@ class AskedOptions(BaseModel):
     """Second at which the video begins for every tool, and keeps its times."""
     until_seconds: float | None = None
     """Second at which the video ends for every tool."""
+    fps: Annotated[float, Field(gt=0)] | None = None
+    """Pictures a second, where the video is a folder of them."""
     audio_track: Annotated[int, Field(ge=1, le=1000)] | None = None
     picture_stream: Annotated[int, Field(ge=1, le=1000)] | None = None
     mode: Literal["look", "subtitles", "captions"] | None = None
@@ -60,8 +62,8 @@ class JobRequest(AskedOptions):
 
     video: Text | Annotated[list[Text], Field(min_length=1, max_length=MOST_VIDEOS)]
     """Id of an upload, a path in an allowed folder, a data URI, or a URL where those are allowed; a list of such for a
-    question about several videos, which are numbered from 1 in that order; or the path of a folder of videos, of which
-    those that fit the question best are looked into."""
+    question about several videos, which are numbered from 1 in that order. The path may be that of a folder of videos,
+    of which those that fit the question best are looked into, or of pictures, which are one video."""
     question: Text
     model: Annotated[str, Field(max_length=200)] | None = None
     """Who answers: one of `/v1/models`; the server's own policy if left out."""

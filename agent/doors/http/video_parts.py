@@ -105,7 +105,7 @@ class VideoSources:
         return self.folders.list_names(_SUFFIXES)
 
     def find_in_text(self, text: str) -> tuple[tuple[GivenVideo, ...], str]:
-        """The videos that a text names, and the text with other words in place of the names."""
+        """The videos that a text names, or else the folders, and the text with other words in place of the names."""
         found: dict[Path, GivenVideo] = {}
         named: dict[str, Path] = {}
         for whole, name in _find_names(text):
@@ -115,8 +115,12 @@ class VideoSources:
                 continue
             found[video.path] = video
             named[whole] = video.path
+        for folder in () if found else self.folders.find_folders_in_text(text):
+            found[folder.path] = GivenVideo(folder.path, folder.name.rstrip("/") or folder.name)
+            named[text[folder.start : folder.stop]] = folder.path
         for whole in sorted(named, key=len, reverse=True):
-            text = text.replace(whole, name_in_question(list(found).index(named[whole]), len(found)))
+            path = named[whole]
+            text = text.replace(whole, name_in_question(path, list(found).index(path), len(found)))
         return tuple(found.values()), text
 
     def _open_any(self, content: object, rate: float = _FRAMES_PER_SECOND, levels: int = 3) -> GivenVideo:

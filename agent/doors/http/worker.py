@@ -198,8 +198,7 @@ class Worker:
         for video in request.files:
             if video.name == _FRAMES_VIDEO:
                 _make_video(video)
-            if not video.is_dir():
-                self._check_header(video)
+            self._check_header(video, request.options.get("fps"))
         run = self._start_run(request)
         self._runs[request.id] = run
         options: Any = request.options
@@ -310,10 +309,21 @@ class Worker:
             return str(error)
         return None
 
-    def _check_header(self, video: Path) -> None:
-        """Refuses by what the file says of itself, before anything of it is decoded."""
+    def _check_header(self, video: Path, fps: float | None = None) -> None:
+        """Refuses by what the file says of itself, before anything of it is decoded; each picture is a file too."""
+        from agent.sessions.options import is_searched
         from tools.demux.container import open_container
+        from tools.demux.file_kind import find_pictures, is_still_picture
+        from tools.video.frame_folder import USUAL_RATE
+        from tools.video.still import read_still_size
 
+        if video.is_dir():
+            if not is_searched(video, fps):
+                self._check_size(sum(1 for _ in find_pictures(video)) / (fps or USUAL_RATE), 0, 0)
+            return
+        if video.is_file() and is_still_picture(video):
+            self._check_size(0, *(read_still_size(video) or (0, 0)))
+            return
         with open_container(video) as container:
             seconds = (container.duration or 0) / 1e6
             for stream in container.streams.video:

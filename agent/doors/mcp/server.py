@@ -38,7 +38,7 @@ from agent.events import (
 from agent.paths import unescape_path
 from agent.report.console import format_call
 from agent.run_result import RunResult
-from agent.sessions.options import QuestionOptions
+from agent.sessions.options import QuestionOptions, is_searched
 from agent.sleuth import Sleuth
 from agent.trajectory import ToolCall, to_json
 from tools import observation
@@ -67,17 +67,21 @@ _OWN_NAMES = {
 }
 """Tools of this server by those of the toolbox, whose errors name each other."""
 
-Video = Annotated[str, Field(description="path of the video file, in a folder that the server may read")]
+Video = Annotated[
+    str,
+    Field(description="path of the video file, or of a folder of pictures, in a folder that the server may read"),
+]
 Videos = Annotated[
     str | Annotated[list[str], Field(min_length=1, max_length=MOST_VIDEOS)],
     Field(
         description="path of the video file, in a folder that the server may read; or a list of them, to compare; or a "
-        "folder of videos, of which those that fit the question best are looked into"
+        "folder of videos, of which those that fit the question best are looked into; a folder of numbered pictures "
+        "is a video of one a second"
     ),
 ]
 VideoOrFolder = Annotated[
     str,
-    Field(description="path of the video file, or of a folder of them, in a folder that the server may read"),
+    Field(description="path of the video file, or of a folder of them or of pictures, in one that the server may read"),
 ]
 Question = Annotated[str, Field(description="the question, in plain words", min_length=1, max_length=8000)]
 WaitSeconds = Annotated[float, Field(ge=0, le=3600, description="longest wait; many hosts end a call after 60 s")]
@@ -226,7 +230,7 @@ class VideoServer:
     ) -> Annotated[CallToolResult, answers.VideoLook]:
         """Find the moments that fit a description best, or the lines on screen or of speech, in a video or a folder."""
         found = self._find_videos(video)
-        if found.is_dir():
+        if is_searched(found, None):
             if start or stop is not None:
                 raise ToolError("a window can be searched in one video only, and this is a folder: leave it out")
             return await self._search_folder(found, video, query, count)
@@ -342,7 +346,7 @@ class VideoServer:
 
     def _find(self, video: str) -> Path:
         found = self._find_videos(video)
-        if found.is_dir():
+        if is_searched(found, None):
             raise ToolError(
                 f"{video!r:.200} is a folder: ask_video and search take one alone, all else is for one video"
             )
@@ -356,7 +360,7 @@ class VideoServer:
 
 
 def _hash(video: Path) -> str:
-    """A hash of what a video, or a folder of them, holds."""
+    """A hash of what a video, or a folder, holds."""
     return hash_listing(video) if video.is_dir() else hash_content(video)
 
 

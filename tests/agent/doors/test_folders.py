@@ -127,6 +127,10 @@ def test_jobs_and_chats_over_http_look_into_them_too(home: Path, policy: str, sl
         ended = http.get(f"/v1/jobs/{job}", params={"wait_seconds": 60}).json()
         saved = from_json(http.get(f"/v1/jobs/{job}/trajectory").text)
         chatted = http.post("/v1/chat/completions", json={"model": "video-sleuth", "messages": [said]}).json()
+        said = {"role": "user", "content": "Where is it green in videos/?"}
+        named = http.post("/v1/chat/completions", json={"model": "video-sleuth", "messages": [said]}).json()
+        listed = [one["name"] for one in http.get("/v1/videos").json()["folders"]]
+        told = http.get(f"/v1/jobs/{job}/events").text
         follow = {"video": "videos", "question": "Where is it red?", "after": job}
         after = http.get(
             f"/v1/jobs/{http.post('/v1/jobs', json=follow).json()['id']}", params={"wait_seconds": 60}
@@ -144,6 +148,9 @@ def test_jobs_and_chats_over_http_look_into_them_too(home: Path, policy: str, sl
     assert timeless(saved).steps == direct.steps
     assert saved.content_hashes == direct.content_hashes
     assert chatted["video_sleuth"]["status"] == "answered"
+    assert named["video_sleuth"]["status"] == "answered"
+    assert listed == [".", "videos"]
+    assert '"found_videos", "value": ["videos/green.mp4", ' in told
     assert after["status"] == "answered"
     assert played == (folder / "green.mp4").read_bytes()
     assert shown.headers["content-type"] == "image/jpeg"

@@ -117,10 +117,13 @@ function setAdded(videos) {
 
 async function listVideos() {
   const [uploads, videos] = await Promise.all(["/v1/files", "/v1/videos"].map(async (path) => (
-    (await (await request(path)).json()).data
+    (await request(path)).json()
   )));
-  find("uploaded").append(...uploads.map(({ id, filename }) => make("option", { value: id }, filename)));
-  find("allowed").append(...videos.map(({ name }) => make("option", { value: name }, name)));
+  find("uploaded").append(...uploads.data.map(({ id, filename }) => make("option", { value: id }, filename)));
+  find("allowed").append(...videos.data.map(({ name }) => make("option", { value: name }, name)));
+  find("folders").append(...videos.folders.map(({ name }) => (
+    make("option", { value: name }, name === "." ? "everything" : `${name}/`)
+  )));
 }
 
 async function listPolicies() {
@@ -154,7 +157,7 @@ function play(video, address, name) {
 
 /** Puts a video of the question that is shown into the player. */
 function showVideo(number) {
-  const { video, name } = shown.videos[number - 1];
+  const { video, name } = listLookedInto(shown)[number - 1];
   showing = number;
   play(video, own.get(video) ?? `/v1/jobs/${shown.id}/video?number=${number}`, name);
   [...find("which").children].forEach((button, index) => {
@@ -162,7 +165,13 @@ function showVideo(number) {
   });
 }
 
-function offerVideos({ videos }) {
+/** The videos that a question looks into: those that were found for it where it is about a folder. */
+function listLookedInto({ videos, found = videos }) {
+  return found;
+}
+
+function offerVideos(record) {
+  const videos = listLookedInto(record);
   find("which").hidden = videos.length < 2;
   find("which").replaceChildren(...videos.map(({ name }, index) => {
     const button = make("button", { type: "button" }, `Video ${index + 1}, `, make("span", { class: "said" }, name));
@@ -247,6 +256,7 @@ function watch(record) {
       else {
         const words = live.read(event);
         if (words) say(words);
+        if (event.name === "found_videos") record.found = event.value.map((name) => ({ video: name, name }));
         if (event.name === "video") {
           offerVideos(record);
           showVideo(1);

@@ -85,7 +85,7 @@ def write_script(path: Path, turns: tuple[Turn, ...] = TURNS, others: tuple[str,
 
 @contextmanager
 def serving(
-    folder: Path, videos: Path, environment: Mapping[str, str] | None = None, **settings: Any
+    folder: Path, videos: Path | str, environment: Mapping[str, str] | None = None, **settings: Any
 ) -> Iterator[RunningServer]:
     """A server with the hashing encoder, a cache of its own and a scripted policy."""
     settings = {"policy": write_script(folder / "script.json"), "encoder": "hashing", "port": 0} | settings

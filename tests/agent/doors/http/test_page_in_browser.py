@@ -1,6 +1,7 @@
 """The page of the server in a real browser, driven as its users do: `make test-browser`."""
 
 import json
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -48,12 +49,18 @@ def server(tmp_path_factory: pytest.TempPathFactory, videos: Path) -> Iterator[R
 
 @pytest.fixture(scope="module")
 def comparing(tmp_path_factory: pytest.TempPathFactory, videos: Path) -> Iterator[RunningServer]:
-    """A server whose model looks at the second of two videos."""
+    """A server whose model looks at the second of two videos, and which has folders of videos and of pictures too."""
     folder = tmp_path_factory.mktemp("comparing")
+    for name in ("album/trip", "album/pics"):
+        (folder / name).mkdir(parents=True)
+    for name in ("clip.mp4", "other.mp4"):
+        (folder / "album" / "trip" / name).write_bytes((videos / name).read_bytes())
+    (folder / "album" / "pics" / "1.png").write_bytes(b"")
     look = ToolCall("t1c1", "select_frames", {"start": 0.0, "stop": 1.0, "count": 2, "video": 2})
     seen = Evidence(0.0, 0.5, ("t1c1",), (FrameRef(0.0, 48, 64, video=2),), video=2, box=(0.1, 0.1, 0.5, 0.5))
     turns = (Turn("", Calls((look,))), Turn("enough", Answer("the second", confidence=0.8, evidence=(seen,))))
-    with serving(folder, videos, policy=write_script(folder / "turns.json", turns, ("w.mp4",))) as running:
+    allowed = f"{videos}{os.pathsep}{folder / 'album'}"
+    with serving(folder, allowed, policy=write_script(folder / "turns.json", turns, ("w.mp4",))) as running:
         yield running
 
 
@@ -193,6 +200,35 @@ def test_several_videos_are_asked_about_and_their_evidence_played(
     assert tab.run("document.getElementById('following').hidden") is False
     tab.run("document.querySelector('#chosen button').click()")
     assert tab.run("document.getElementById('following').hidden")
+    assert tab.run(OVERFLOW) == 0
+    assert tab.find_violations() == []
+    assert tab.logged == []
+
+
+@pytest.mark.parametrize(("width", "is_dark"), [(390, True), (768, False), (1440, False)])
+def test_a_folder_is_chosen_and_the_evidence_in_its_videos_played(
+    tab: Tab, comparing: RunningServer, width: int, is_dark: bool
+) -> None:
+    tab.open(comparing.url, width, is_dark)
+    tab.wait("document.querySelectorAll('#folders option').length === 2")
+    assert tab.run("[...document.querySelectorAll('#folders option')].map((one) => one.textContent)") == [
+        "pics/",
+        "trip/",
+    ]
+    tab.run(
+        "{const s = document.getElementById('stored'); s.value = 'trip'; "
+        "s.dispatchEvent(new Event('input', {bubbles: true}))}"
+    )
+    put(tab, "Which?")
+    tab.wait(REPORT)
+    assert tab.run(STATE) == "Answer: the second"
+    names = tab.run("[...document.querySelectorAll('#which button')].map((one) => one.textContent)")
+    assert sorted(name[9:] for name in names) == ["trip/clip.mp4", "trip/other.mp4"]
+    tab.run("document.querySelector('.exhibit .jump').click()")
+    assert tab.run("document.querySelector('#which [aria-pressed=true]').textContent") == names[1]
+    assert tab.run("new URL(document.getElementById('player').src).search") == "?number=2"
+    tab.wait("document.getElementById('player').readyState > 0")
+    assert tab.run("document.getElementById('following').hidden") is False
     assert tab.run(OVERFLOW) == 0
     assert tab.find_violations() == []
     assert tab.logged == []
