@@ -121,6 +121,10 @@ def cut_pieces(text: str, asked_count: int = 1, asked_item: int | None = None) -
         for form, pattern in _COMPILED.items()
         for m in pattern.finditer(text)
     ]
+    prices = [p for p in found if p.form == "price"]
+    inside, whole = {i for p in prices for i in range(p.start, p.start + len(p.text))}, {p.text for p in prices}
+    # the number of a price is no answer without its sign
+    found = [p for p in found if p.form != "number" or p.start not in inside or p.text in whole]
     if asked_count == 1:
         groups = list(_DIGIT_GROUPS.finditer(text))
         found = [p for p in found if not any(m.start() <= p.start < m.end() for m in groups)]

@@ -8,7 +8,7 @@ from agent.policies.lite_rules.forms import cut_pieces, find_unit, find_value_ty
 @pytest.mark.parametrize(
     ("line", "text", "kind"),
     [
-        ("only € 9 today", "9", "price"),
+        ("only € 9 today", "€ 9", "price"),
         ("forty million euros", "forty million", "price"),
         ("всего 30 рублей", "30", "price"),
         ("SOUP 4.50", "4.50", "price"),
