@@ -200,7 +200,7 @@ def find_value_type(text: str, piece: Piece) -> ValueType | None:
     if piece.form == "date" and _WEEKDAY.fullmatch(piece.text):
         return None
     if piece.form in ("price", "date", "clock", "version"):
-        return piece.form  # type: ignore[return-value]
+        return piece.form
     if piece.form != "number":
         return None
     if before and before in "€$£¥₽":
