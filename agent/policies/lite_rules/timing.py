@@ -22,8 +22,8 @@ _NAMED_WEIGHT = 6.0
 _STATED = 0.35
 """Confidence from which a written or spoken date or hour is the answer to "when", and not a second of the video."""
 _NAMED_SECOND, _MENTIONED_SECOND, _LIKELY_SECOND = 0.6, 0.5, 0.35
-"""Confidence of the second of a line that names what is asked for, in the asked sense and in another one (what is spoken
-of need not happen), and of a line that is only like it."""
+"""Confidence of the second of a line that names what is asked for, in the asked sense and in another one (what is
+spoken of need not happen), and of a line that is only like it."""
 _BEGINS = re.compile(
     r"\b(?:appears?|enters?|visible|comes? in(?:to)?|starts?|begins?|ignites?|arrives?|slides? in)\b", re.I
 )
