@@ -1,12 +1,12 @@
-"""Overlap of open answers with their references in words: BLEU, chrF and ROUGE of a stored run.
+"""Overlap of open answers with their references in words: BLEU, chrF and ROUGE of a stored run; BERTScore if asked.
 
     pip install "videosleuth[metrics]"
-    python -m evals.text_metrics RUN ...
+    python -m evals.text_metrics RUN ... [--bert FOLDER]
 
 For comparison with papers that report them. They reward the wording and not the truth: "the red cup" and "the blue cup"
 share most of their words, and a right answer in other words shares none. Computed by sacrebleu and rouge-score. Left
-out are METEOR (its WordNet is downloaded, or it runs on Java), CIDEr (the one kept library brings 100 MB with a
-tokenizer in Java), and BERTScore (downloads a model).
+out are METEOR (its WordNet is downloaded, or it runs on Java) and CIDEr (published with a tokenizer in Java: 100 MB in
+pycocoevalcap, a download in aac-metrics). BERTScore takes a model from a folder.
 """
 
 import statistics
@@ -18,12 +18,14 @@ from typing import Any
 from agent.ending import Parser
 from evals.command_line import end_with_page
 from evals.score import Scored, read_run
+from evals.scoring.bert_score import BertScore
 from evals.statistics.tables import render_table
 from tools.observation import MissingPartError
 from tools.packaged_weights import is_installed, make_install_command
 
 _PACKAGES = ("sacrebleu", "rouge_score")
 _ROUGES = ("rouge1", "rouge2", "rougeL")
+BERT_SCORE = "BERTScore F1"
 METRICS = ("BLEU", "chrF", "ROUGE-1", "ROUGE-2", "ROUGE-L")
 
 
@@ -57,8 +59,13 @@ def _score_rouge(score: Callable[[list[str], str], Any], text: str, references: 
     return tuple(found[name].fmeasure for name in _ROUGES)
 
 
-def measure_run(run: Scored) -> tuple[int, dict[str, float]] | None:
-    """Number of open answers and their metrics, over the first run of each question; None where there are none."""
+def measure_run(run: Scored, bert: BertScore | None = None) -> tuple[int, dict[str, float]] | None:
+    """Number of open answers and their metrics, over the first run of each question; None where there are none.
+
+    Args:
+        run: the run.
+        bert: compares meanings too, where it is given.
+    """
     examples = run.questions.examples()
     asked = {one.question.id: one for one in run.asked}
     said, references = [], []
@@ -68,28 +75,35 @@ def measure_run(run: Scored) -> tuple[int, dict[str, float]] | None:
             continue
         said.append("" if answer is None or answer.abstains else answer.text)
         references.append((example.answer, *example.aliases))
-    return (len(said), measure_overlap(said, references)) if said else None
+    if not said:
+        return None
+    found = measure_overlap(said, references)
+    if bert is not None:
+        found[BERT_SCORE] = 100 * statistics.fmean(map(bert.score, said, references))
+    return len(said), found
 
 
 def main(arguments: Sequence[str] | None = None) -> str:
     """The metrics of stored runs as Markdown.
 
     Raises:
-        ValueError: a run can't be read.
+        ValueError: a run or the model for BERTScore can't be read.
         MissingPartError: the extra `metrics` is not installed.
     """
     parser = Parser("python -m evals.text_metrics", description="BLEU, chrF and ROUGE of a run's open answers.")
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="a folder that evals.run --out wrote")
+    parser.add_argument("--bert", type=Path, metavar="FOLDER", help="model for BERTScore, as save_pretrained writes it")
+    parser.add_argument("--layer", type=int, default=-1, metavar="N", help="its layer, 0 the embedding, -1 the last")
+    options = parser.parse_args(arguments)
+    bert = None if options.bert is None else BertScore(options.bert, options.layer)
+    names = METRICS if bert is None else (*METRICS, BERT_SCORE)
     rows = []
-    for folder in parser.parse_args(arguments).runs:
-        found = measure_run(read_run(folder))
-        numbers = ["0", *["none"] * len(METRICS)] if found is None else [str(found[0]), *_format(found[1])]
-        rows.append([str(folder), *numbers])
-    return f"{render_table(['run', 'open answers', *METRICS], rows)}\n\nIn percent. They reward wording, not truth.\n"
-
-
-def _format(found: dict[str, float]) -> list[str]:
-    return [f"{found[name]:.1f}" for name in METRICS]
+    for folder in options.runs:
+        found = measure_run(read_run(folder), bert)
+        count, values = (0, {}) if found is None else found
+        rows.append([str(folder), str(count), *(f"{values[name]:.1f}" if values else "none" for name in names)])
+    by = "" if bert is None else f" BERTScore by layer {options.layer} of {options.bert}."
+    return f"{render_table(['run', 'open answers', *names], rows)}\n\nIn percent. They reward wording, not truth.{by}\n"
 
 
 if __name__ == "__main__":

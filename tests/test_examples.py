@@ -16,10 +16,11 @@ ROOT = Path(__file__).parent.parent
 Run = Callable[[str], str]
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """What an example prints."""
-    environment = os.environ | {"VIDEOSLEUTH_CACHE": str(tmp_path), "PYTHONPATH": str(ROOT)}
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """What an example prints; the first that asks about the bundled clip indexes it for all."""
+    cache = str(tmp_path_factory.mktemp("cache"))
+    environment = os.environ | {"VIDEOSLEUTH_CACHE": cache, "PYTHONPATH": str(ROOT)}
     environment.pop("VIDEOSLEUTH_ENCODER", None)
 
     def printed(name: str) -> str:

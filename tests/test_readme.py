@@ -38,10 +38,16 @@ def blocks(language: str, page: str = README) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", page, re.S | re.M)
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the first that asks about the bundled clip leaves what it read for the others."""
+    return tmp_path_factory.mktemp("readme") / "cache"
+
+
 @pytest.fixture
-def at_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def at_the_root(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    monkeypatch.setenv("VIDEOSLEUTH_CACHE", str(tmp_path))
+    monkeypatch.setenv("VIDEOSLEUTH_CACHE", str(cache))
     monkeypatch.delenv("VIDEOSLEUTH_ENCODER", raising=False)
 
 
@@ -81,12 +87,12 @@ def test_the_python_examples_run_one_after_the_other(at_the_root: None, capsys: 
 
 @needs_lite
 def test_the_client_of_the_server_prints_the_answer(
-    at_the_root: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    at_the_root: None, cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("openai")
     (example,) = blocks("python", DOCS["serve"])
     assert "agent serve --allow agent/demo" in README
-    with serving(tmp_path, ROOT / "agent" / "demo", policy="lite", encoder="") as server:
+    with serving(cache.parent, ROOT / "agent" / "demo", policy="lite", encoder="") as server:
         exec(compile(example.replace("http://127.0.0.1:8000", server.url), "README.md", "exec", dont_inherit=True), {})
     assert capsys.readouterr().out.startswith("A (slightly overweight) bunny\nconfidence")
 

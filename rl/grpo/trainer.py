@@ -47,6 +47,7 @@ from rl.monitor.step_log import Say, StepClock, StepLog
 from rl.monitor.stopwatch import StageSeconds
 from rl.objective.algorithms import Algorithm
 from rl.objective.grouped_logprobs import PLACE, restore_order, score_batch
+from rl.objective.padding import score_trimmed
 from rl.objective.reg_grpo import compute_regression
 from rl.processes import process_count
 from rl.rewards.preset import Preset
@@ -301,12 +302,12 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
     ) -> Any:
         """Log-probabilities and entropies, each (rows, completion tokens); a prompt that rows share is computed once.
 
-        Left to TRL where pictures are seen, and for several processes, whose gradients meet in the wrapped model.
+        Left to TRL where pictures are seen, and for several processes, whose gradients meet in the wrapped model; but
+        for columns that are padding.
         """
         if not self._shares_prompts:
-            return super()._get_per_token_logps_and_entropies(
-                model, input_ids, attention_mask, logits_to_keep, *arguments, **named
-            )
+            score = super()._get_per_token_logps_and_entropies
+            return score_trimmed(score, model, input_ids, attention_mask, logits_to_keep, *arguments, **named)
         with self.accelerator.autocast():
             policy = self.accelerator.unwrap_model(model)
             return *score_batch(policy, input_ids, attention_mask, logits_to_keep, self.temperature, self._wanted), None

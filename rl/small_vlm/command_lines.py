@@ -3,9 +3,26 @@
 from pathlib import Path
 from typing import Literal, get_args
 
+from pydantic import ConfigDict
+
 from agent.ending import Parser
 from evals.composed.recipe import Split
-from rl.small_vlm.pretrain_config import PretrainSettings
+from rl.options.toml_config import TomlConfig, read_toml
+from rl.small_vlm.pretrain_config import PretrainConfig, PretrainSettings
+
+
+class _AnyToml(TomlConfig):
+    model_config = ConfigDict(extra="allow")
+
+
+def check_plan(path: Path) -> None:
+    """Refuses a plan that is no TOML; its schema, which needs the model's classes, is checked once torch is there."""
+    read_toml(path, _AnyToml)
+
+
+def check_pretraining(path: Path) -> None:
+    """Refuses a file that can't be used; errors as of `rl.options.toml_config.read_toml`."""
+    read_toml(path, PretrainConfig)
 
 
 def make_build_parser(about: str | None) -> Parser:

@@ -6,11 +6,11 @@ The text side stays as it is, or has an adapter that is merged at the end. Scene
 side `train` only, and none comes twice. A training that was stopped goes on when the command is given again.
 """
 
-from agent.ending import check_arguments_first
 from rl.options import toml_command
+from rl.small_vlm import command_lines
 
 if __name__ == "__main__":  # before torch is imported
-    check_arguments_first("rl.small_vlm.pretrain", toml_command.make_parser("rl.small_vlm.pretrain", __doc__))
+    toml_command.check_file_first("rl.small_vlm.pretrain", __doc__, command_lines.check_pretraining)
 
 import json
 import math

@@ -8,11 +8,12 @@ evaluates with and without zoom. Stages that are done are not done again, and on
 command is given again.
 """
 
-from agent.ending import check_arguments_first, end_process
+from agent.ending import end_process
 from rl.options import toml_command
+from rl.small_vlm import command_lines
 
 if __name__ == "__main__":  # before torch is imported
-    check_arguments_first("rl.small_vlm.run", toml_command.make_parser("rl.small_vlm.run", __doc__))
+    toml_command.check_file_first("rl.small_vlm.run", __doc__, command_lines.check_plan)
 
 import gc
 import json

@@ -1,6 +1,7 @@
 """Every command ends with a status that says whose turn it is, and says why in one sentence."""
 
 import ast
+import json
 import logging
 import os
 import re
@@ -102,23 +103,38 @@ def test_warnings_of_the_program_reach_stderr_without_what_a_terminal_obeys() ->
     assert logging.lastResort is not None
 
 
-@pytest.mark.parametrize("module", COMMANDS)
-def test_help_is_printed_by_every_command_before_torch_is_loaded(module: str) -> None:
-    code = (
-        "import runpy, sys\n"
-        f"sys.argv = ['x', '--help']\n"
-        "try:\n"
-        f"    runpy.run_module({module!r}, run_name='__main__', alter_sys=True)\n"
-        "finally:\n"
-        "    print('torch is loaded' if 'torch' in sys.modules else '')\n"
+HELP = """
+import io, json, runpy, sys
+from contextlib import redirect_stderr, redirect_stdout
+
+for module in sys.argv[1:]:
+    out, err, status = io.StringIO(), io.StringIO(), None
+    sys.argv = ["x", "--help"]
+    for name in (module, f"{module}.__main__"):  # another command may have imported it
+        sys.modules.pop(name, None)
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        except SystemExit as end:
+            status = end.code
+    print(json.dumps([module, status, out.getvalue(), err.getvalue(), "torch" in sys.modules]))
+"""
+
+
+def test_help_is_printed_by_every_command_before_torch_is_loaded() -> None:
+    """One after the other in one process: the first under which torch is loaded is the one that loads it."""
+    done = subprocess.run(
+        [sys.executable, "-c", HELP, *COMMANDS], capture_output=True, text=True, timeout=300, check=True
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert module in done.stdout
-    assert "torch is loaded" not in done.stdout
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [module for module, *_ in told] == COMMANDS
+    assert [row for row in told if row[1] != 0 or row[0] not in row[2] or row[3]] == []
+    assert next((module for module, *_, loads_torch in told if loads_torch), None) is None
 
 
-@pytest.mark.parametrize("module", ["rl.sft", "rl.dpo", "rl.small_vlm.run", "evals.score", "evals.report"])
+@pytest.mark.parametrize(
+    "module", ["rl.sft", "rl.dpo", "rl.small_vlm.run", "rl.small_vlm.pretrain", "evals.score", "evals.report"]
+)
 def test_a_file_that_is_not_there_is_one_sentence_and_status_two(module: str) -> None:
     done = subprocess.run([sys.executable, "-m", module, "/no/such"], capture_output=True, text=True, timeout=300)
     assert done.returncode == 2

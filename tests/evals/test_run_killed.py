@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 
 from agent.policy import PolicyOptions
+from agent.trajectory import Trajectory
 from evals.run import RunConfig, main
 from evals.runner.manifest import read_manifest
-from evals.runner.run_file import TRAJECTORIES
+from evals.runner.run_file import TRAJECTORIES, Key, key_of, read_stored
+from tests.agent.test_sleuth import timeless
 from tests.evals.sets_drawn import row, write_script, write_set
 
 KILLS = 20
@@ -76,6 +78,11 @@ def lines_of(config: RunConfig) -> list[bytes]:
     return [line for line in lines if line.endswith(b"\n")]
 
 
+def rows_of(config: RunConfig) -> dict[Key, Trajectory]:
+    """The rows of a run by their key, without what is another each time."""
+    return {key_of(row): timeless(row) for row in read_stored(config.out)}
+
+
 def check_kills(config: RunConfig, draw: random.Random) -> Iterator[Life]:
     """Lives of runners until one ends by itself, each with the rows held against what was there and what was said."""
     finished, before = set[str](), list[bytes]()
@@ -102,11 +109,14 @@ def test_twenty_kills_lose_nothing_and_repeat_nothing(
     data, policy = write_set(tmp_path / "data", rows), write_script(tmp_path / "script.json")
     options = PolicyOptions(concurrency=concurrency)
     config = RunConfig("clips", str(data), tmp_path / "run", policy, encoder="hashing", options=options)
+    main(config)
+    unbroken = rows_of(config)
     draw, kills = random.Random(concurrency), 0
     for number in range(KILLS):  # a run that ends too soon is followed by another
         out = tmp_path / str(number)
         lives = list(check_kills(replace(config, out=out), draw))
         kills += sum(life.was_killed for life in lives)
+        assert rows_of(replace(config, out=out)) == unbroken
         *killed, last = getattr(read_manifest(out), "sessions", ())
         assert all(session.ended is None for session in killed)
         # a runner that finds every row there, since the one before was killed after its last, plays no session

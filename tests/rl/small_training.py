@@ -14,6 +14,9 @@ from tests.tiny_models import TEXTS, Family, build
 from tools.toolbox import make_toolbox
 
 DATA = "drawn,level=1,count=2"
+PLAY = {"encoder": "hashing", "max_reply_tokens": 64, "max_frame_pixels": 96 * 54, "max_turns": 4}
+TWO_TOOLS = PLAY | {"tools": ["overview", "select_frames"]}
+"""The tools of the scripts alone: prompts are a third as long, for tests that compare no prompts."""
 LOOK = (
     "<think>\ncloser\n</think>\n<tool_call>\n"
     '{"name": "select_frames", "arguments": {"start": 3, "stop": 9, "count": 2, "size": "small"}}\n</tool_call>'
@@ -49,7 +52,7 @@ def training(folder: Path, out: Path, **changed: object) -> Training:
         "steps": 3,
         "generations": 4,
         "rows_at_once": 2,
-        "play": {"encoder": "hashing", "max_reply_tokens": 64, "max_frame_pixels": 96 * 54, "max_turns": 4},
+        "play": PLAY,
         "update": {"learning_rate": 1e-3, "mask_cut": False},
     }
     return Training.model_validate(told | changed)

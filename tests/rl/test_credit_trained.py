@@ -118,6 +118,19 @@ def test_a_row_that_pushes_nothing_costs_nothing_and_changes_nothing(model: Path
     assert [h.trainer._buffered_inputs[0]["completion_ids"].shape[1] for h in (quick, whole)] == widths
 
 
+def test_what_goes_through_the_model_is_no_wider_than_its_longest_row(model: Path, tmp_path: Path) -> None:
+    """Two rows at once; the longest of the step is 3 + 4 tokens, so that those without it are narrower."""
+    handed, widths = Handed(model, tmp_path, algorithm="grpo"), list[int]()
+    handed.trainer.model.register_forward_pre_hook(
+        lambda _, __, named: widths.append(named["input_ids"].shape[1]), with_kwargs=True
+    )
+    handed.pass_over(runs())
+    batches = handed.trainer._buffered_inputs
+    assert widths == [int(b["prompt_mask"].sum(1).max() + b["completion_mask"].sum(1).max()) for b in batches]
+    assert sorted(widths) == [6, 7]
+    assert {b["prompt_ids"].shape[1] + b["completion_ids"].shape[1] for b in batches} == {7}
+
+
 def test_where_a_row_that_pushes_nothing_matters_it_is_computed(model: Path, tmp_path: Path) -> None:
     for number, update in enumerate(({"algorithm": "bnpo"}, {"kl": 0.1}, {"algorithm": "reg_grpo"})):
         handed = Handed(model, tmp_path / str(number), **update)

@@ -19,7 +19,7 @@ from rl.sampling.vllm_sampler import EngineSampler, collapse_pictures
 from rl.train import main
 from tests.rl.marks import trl_warns
 from tests.rl.second_copy import SecondCopy
-from tests.rl.small_training import built, training
+from tests.rl.small_training import TWO_TOOLS, built, training
 
 pytest.importorskip("trl", reason="needs the rl extra")
 pytestmark = trl_warns
@@ -31,7 +31,7 @@ SETTINGS: dict[str, Any] = {
     "rows_at_once": 2,
     "lora": {"rank": 4, "targets": ["q_proj", "v_proj"]},
     "update": {"learning_rate": 0.05, "mask_cut": False},
-    "play": {"encoder": "hashing", "max_reply_tokens": 24, "max_frame_pixels": 96 * 54, "max_turns": 2},
+    "play": TWO_TOOLS | {"max_reply_tokens": 24, "max_turns": 2},
 }
 
 

@@ -12,7 +12,7 @@ from rl.grpo.config import Training, read_training
 from rl.train import main
 from tests.rl.dictated import DictatedSampler
 from tests.rl.marks import trl_warns
-from tests.rl.small_training import SCRIPTS, built, training
+from tests.rl.small_training import SCRIPTS, TWO_TOOLS, built, training
 
 pytest.importorskip("trl", reason="needs the rl extra")
 pytestmark = trl_warns
@@ -22,6 +22,7 @@ SETTINGS: dict[str, Any] = {
     "rows_at_once": 2,
     "steps": 3,
     "save_every": 1,
+    "play": TWO_TOOLS,
 }
 
 

@@ -21,7 +21,7 @@ from rl.sampling.vllm_sampler import EngineSampler
 from rl.train import main
 from tests.rl.marks import trl_warns
 from tests.rl.second_copy import SecondCopy
-from tests.rl.small_training import built, training
+from tests.rl.small_training import TWO_TOOLS, built, training
 
 pytest.importorskip("trl", reason="needs the rl extra")
 pytestmark = trl_warns
@@ -34,7 +34,7 @@ SETTINGS: dict[str, Any] = {
     "data": "drawn,level=1,count=3",
     "lora": {"rank": 4, "targets": ["q_proj", "v_proj"]},
     "update": {"learning_rate": 0.05, "mask_cut": False},
-    "play": {"encoder": "hashing", "max_reply_tokens": 12, "max_frame_pixels": 96 * 54, "max_turns": 1},
+    "play": TWO_TOOLS | {"max_reply_tokens": 12, "max_turns": 1},
 }
 SERVER = {"name": "vllm-server", "url": "http://127.0.0.1:9"}
 

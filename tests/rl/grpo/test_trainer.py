@@ -15,7 +15,7 @@ from rl.monitor.log import PARTS
 from rl.rewards.preset import load_preset
 from rl.sampling.sampler import Rollout
 from tests.rl.marks import trl_warns
-from tests.rl.small_training import built, rollouts_of, training
+from tests.rl.small_training import TWO_TOOLS, built, rollouts_of, training
 
 pytest.importorskip("trl", reason="needs the rl extra")
 pytestmark = trl_warns
@@ -78,7 +78,7 @@ def watched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         folder = tmp_path_factory.mktemp("training")
         patch.setenv("VIDEOSLEUTH_CACHE", str(folder / "cache"))
         model = built(request.param, folder / "model", folder / "cache")
-        wanted = training(model, folder / "out")
+        wanted = training(model, folder / "out", play=TWO_TOOLS)
         wanted.out.mkdir()
         rollouts = Keeping(rollouts_of(wanted))
         before = {name: value.detach().clone() for name, value in rollouts.sampler.loaded.model.named_parameters()}
