@@ -39,8 +39,8 @@ def make_video_tool(sleuth: Sleuth, folders: Iterable[str | Path], **options: Un
         """Answer a question about a video by looking at it, with the times that the answer rests on.
 
         Args:
-            video: Name or path of the video file; a list of them asks about several, numbered from 1. Of a folder of
-                videos those that fit the question are looked into.
+            video: Name or path of the video file, or of a folder of pictures; a list of them asks about several,
+                numbered from 1. Of a folder of videos those that fit the question are looked into.
             question: The question, in words.
         """
         try:

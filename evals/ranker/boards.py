@@ -9,7 +9,8 @@ from evals.ranker.shown import Ask, Row, Shown, ask, cased, column, date, paired
 def prices(rng: Random) -> Shown:
     """A menu or a price list, with hours and a name of the place."""
     items = rng.sample(v.DISHES, rng.randint(3, 6))
-    amounts = rng.sample([f"{a}.{b}" for a in range(1, 40) for b in ("00", "20", "50", "80", "95", "99")], len(items))
+    cents = rng.choice([("",), (".00", ".20", ".50", ".80", ".95", ".99"), (".00", ".20", ".50", ".80", ".95", ".99")])
+    amounts = rng.sample([f"{a}{b}" for a in range(1, 40) for b in cents], len(items))
     dress = rng.choice(["{}", "€{}", "${}", "{} €", "£{}", "{} EUR"])
     screen = rng.choice(["en", "en", "en", "de", "fr", "es"])
     pairs = [(cased(rng, item[screen]), dress.format(amount)) for item, amount in zip(items, amounts, strict=True)]
@@ -190,3 +191,53 @@ def jerseys(rng: Random) -> Shown:
         for i, (name, number) in enumerate(zip(names, numbers, strict=True))
     ]
     return Shown(list(map(list, scenes)), asks=asks)
+
+
+def leaflet(rng: Random) -> Shown:
+    """Values of different types, each with its sign and most of them asked for; a number is said, too."""
+    place, topic = rng.choice(v.SIGNS), rng.choice(v.TOPICS)
+    phone = rng.choice(["0{} 555 {}", "+44 {} 555 0{}", "(0{}) 555-{}"]).format(
+        rng.randint(20, 999), rng.randint(100, 999)
+    )
+    percent, price, year = str(rng.randint(2, 95)), str(rng.randint(2, 90)), str(rng.randint(1890, 2025))
+    degrees, hour = str(rng.randint(-9, 38)), f"{rng.randint(6, 22)}:{rng.choice(['00', '15', '30'])}"
+    money = rng.choice(["€{}", "${}", "{} €", "£{}", "{} EUR"]).format(price)
+    rows = {
+        "phone": (rng.choice(["Tel. {}", "Call {}", "{}"]).format(phone), (phone,)),
+        "percent": (
+            rng.choice(["{} % off", "{}% discount", "save {} percent"]).format(percent),
+            (percent, f"{percent}%"),
+        ),
+        "price": (rng.choice(["{}", "from {}", "now {}", "only {}"]).format(money), (price, money)),
+        "year": (rng.choice(["since {}", "est. {}", "founded {}"]).format(year), (year,)),
+        "temperature": (rng.choice(["{}°", "{} °C", "{}°C"]).format(degrees), (degrees, f"{degrees}°C")),
+        "clock": (rng.choice(["{}", "doors {}"]).format(hour), (hour,)),
+    }
+    shown_kinds = rng.sample(sorted(rows), rng.randint(2, 4))
+    said = rng.choice(["We have been here for {} years.", "There are {} of us.", "I have told you {} times."])
+    asked = {kind: topic if kind == "price" else {code: place.title() for code in v.LANGUAGES} for kind in rows}
+    return Shown(
+        [column(rng, [place, *(rows[kind][0] for kind in shown_kinds)])],
+        [said.format(rng.choice(v.NUMBERS))],
+        [
+            Ask(ask(rng, kind, asked[kind]), right if kind in shown_kinds and kind != "price" else (), 0)
+            for kind, (_, right) in rows.items()
+        ],
+    )
+
+
+def panel(rng: Random) -> Shown:
+    """Several people with name cards beside one another."""
+    count = rng.randint(2, 3)
+    jobs, names = rng.sample(v.JOBS, count), [person(rng) for _ in range(count)]
+    rows: list[Row] = []
+    for i, (name, job) in enumerate(zip(names, jobs, strict=True)):
+        rows += [(name, 0.05 + 0.9 * i / count, 0.75, 0.06), (job, 0.05 + 0.9 * i / count, 0.83, 0.04)]
+    place, at = rng.choice([("left", 0), ("right", -1)])
+    asks = [Ask(ask(rng, "name at", v.PLACES[place]), (names[at],), 0)]
+    for name, job in zip(names, jobs, strict=True):
+        asks += [
+            Ask(rng.choice([f"Who is the {job.lower()}?", f"What is the name of the {job.lower()}?"]), (name,), 0),
+            Ask(rng.choice([f"What is {name.split()[0]}'s job?", f"What is the profession of {name}?"]), (job,), 0),
+        ]
+    return Shown([rows], asks=asks)

@@ -25,8 +25,8 @@ from agent.policies.lite import load_packaged_similarity
 from agent.policies.lite_rules.ranking import (
     build_candidates,
     compute_confidence_features,
-    compute_connection,
     find_group,
+    select_signs,
     weigh_confidence,
 )
 from agent.policies.lite_rules.words import normalize
@@ -74,7 +74,8 @@ class Described(CandidateSet):
     made: GeneratedQuestion
     keys: tuple[str, ...]
     """Key of each candidate; candidates of one key are one answer."""
-    connections: tuple[float, ...]
+    signs: tuple[dict[str, float], ...]
+    """Features of each candidate that its confidence depends on."""
 
 
 def describe_candidates(questions: Sequence[GeneratedQuestion]) -> tuple[list[Described], list[str]]:
@@ -90,7 +91,11 @@ def describe_candidates(questions: Sequence[GeneratedQuestion]) -> tuple[list[De
             rows = make_rows([candidate.features for candidate in some], names)
             described.append(
                 Described(
-                    rows, np.array([key in accepted for key in keys]), made, keys, tuple(map(compute_connection, some))
+                    rows,
+                    np.array([key in accepted for key in keys]),
+                    made,
+                    keys,
+                    tuple(select_signs(candidate.features) for candidate in some),
                 )
             )
     return described, names
@@ -158,8 +163,8 @@ class Judged:
     made: GeneratedQuestion
     said: str
     share: float
-    connection: float
     score: float
+    signs: Mapping[str, float]
     is_right: bool
 
     @property
@@ -178,7 +183,7 @@ def judge(question: Described, weights: Floats) -> Judged:
     best = max(shares, key=lambda key: shares[key])
     first = max((i for i, key in enumerate(question.keys) if key == best), key=lambda i: float(scores[i]))
     is_right = best in {_key(text) for text in question.made.right}
-    return Judged(question.made, best, shares[best], question.connections[first], float(scores[first]), is_right)
+    return Judged(question.made, best, shares[best], float(scores[first]), question.signs[first], is_right)
 
 
 def cross_validate(questions: Sequence[Described], unit: Callable[[GeneratedQuestion], str]) -> list[Judged]:
@@ -195,7 +200,7 @@ def cross_validate(questions: Sequence[Described], unit: Callable[[GeneratedQues
 
 def fit_confidence(judged: Sequence[Judged]) -> dict[str, float]:
     """Fits a logistic regression of correctness on features of the top-ranked answers; gives weights by name."""
-    signs = [compute_confidence_features(j.made.reading, j.share, j.connection, j.score) for j in judged]
+    signs = [compute_confidence_features(j.made.reading, j.share, j.score, j.signs) for j in judged]
     names = sorted({name for row in signs for name in row})
     columns, right = make_rows(signs, names).astype(float), np.array([j.is_right for j in judged], float)
     weights = np.zeros(len(names))
@@ -211,7 +216,7 @@ def cross_validate_confidence(judged: Sequence[Judged]) -> list[float]:
     videos = sorted({j.made.video for j in judged})
     fold_of = {video: number % _CONFIDENCE_FOLDS for number, video in enumerate(videos)}
     fitted = [fit_confidence([j for j in judged if fold_of[j.made.video] != n]) for n in range(_CONFIDENCE_FOLDS)]
-    signs = [compute_confidence_features(j.made.reading, j.share, j.connection, j.score) for j in judged]
+    signs = [compute_confidence_features(j.made.reading, j.share, j.score, j.signs) for j in judged]
     return [weigh_confidence(row, fitted[fold_of[j.made.video]]) for row, j in zip(signs, judged, strict=True)]
 
 

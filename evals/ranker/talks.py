@@ -20,6 +20,10 @@ def talk(rng: Random) -> Shown:
         facts: list[tuple[str, list[tuple[str, tuple[str, ...]]]]] = [
             (f"The {x} opens on the {day} of {month}.", [(ask(rng, "opening", topic), (f"{day} of {month}",))]),
             (
+                f"The {x} closes at {number} in the evening.",
+                [(rng.choice([f"When does the {x} close?", f"At what time does the {x} close?"]), (number,))],
+            ),
+            (
                 f"It took {number} years to plan the {x}.",
                 [
                     (

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.policies.lite_rules.ranking import build_candidates
+from agent.policies.lite_rules.ranking import build_candidates, select_signs
 from agent.policies.lite_rules.words import normalize
 from evals.ranker.fit import CandidateSet, Judged, cross_validate_confidence, fit_weights, read_options
 from evals.ranker.videos import FAMILIES, make_questions
@@ -49,12 +49,15 @@ def test_a_feature_that_marks_the_right_candidates_gets_the_weight() -> None:
     assert abs(weights[2]) < 0.4
 
 
+NO_SIGNS = select_signs({"own": 0.5})
+
+
 def test_the_confidence_of_a_kind_is_that_of_other_videos() -> None:
     made = [one for family in ("signs", "departures") for seed in range(40) for one in make_questions(family, seed)]
     draw = np.random.default_rng(0)
     shares = {"words": 0.9, "number": 0.3}
     judged = [
-        Judged(one, "", 0.5, 0.5, 1.0, bool(draw.random() < shares[one.reading.wants]))
+        Judged(one, "", 0.5, 1.0, NO_SIGNS, bool(draw.random() < shares[one.reading.wants]))
         for one in made
         if one.reading.wants in shares
     ]

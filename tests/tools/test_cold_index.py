@@ -18,6 +18,7 @@ from tests.drawn import TEXT, drawn_picture, write_captioned, write_drawn
 from tools import packaged_weights
 from tools.deadline import set_deadline
 from tools.encoders.hashing import HashingEncoder
+from tools.index import samples
 from tools.index.samples import Samples
 from tools.ocr.reader import TextReader
 from tools.ocr.reading_plan import choose_readings, count_stroke_pixels
@@ -86,7 +87,10 @@ def test_a_search_by_picture_waits_no_longer_than_there_is_time(tmp_path: Path) 
 
 @needs_ocr
 @pytest.mark.clock
-def test_of_a_long_video_a_part_is_looked_at_and_how_much_is_told(tmp_path: Path) -> None:
+def test_of_a_long_video_a_part_is_looked_at_and_how_much_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(samples, "_SHORT_SECONDS", 120.0)
     path = write_captioned(tmp_path / "long.mp4", seconds=150.0, shown=(60.0, 90.0))
     with cold(path) as toolbox:
         reading = ScreenText(toolbox.video, Samples(toolbox.index, 150.0), TextReader, tmp_path / "cache").read_window(
@@ -123,6 +127,16 @@ def test_a_question_about_a_cold_video_is_answered_in_time(tmp_path: Path, max_s
     assert ended.answer is not None
     assert ended.stop in (Stop.TIME_LIMIT, Stop.ANSWERED)
     assert ended.gaps
+
+
+@pytest.mark.clock
+def test_what_a_question_reads_of_minutes_waits_for_the_index_and_of_an_hour_it_does_not(tmp_path: Path) -> None:
+    with cold(write_drawn(tmp_path / "clip.mp4")) as toolbox:
+        waits = [Samples(toolbox.index, minutes * 60.0) for minutes in (8, 60)]
+        begun = time.monotonic()
+        with set_deadline(5.0):
+            assert not any(samples.wait() for samples in waits)
+        assert 0.4 < time.monotonic() - begun < 4.0
 
 
 def test_a_beginning_of_scattered_times_is_spread_over_all_of_them() -> None:

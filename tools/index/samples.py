@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from tools.deadline import get_seconds_left
 from tools.index.video_index import VideoIndex
 
-_SHORT_SECONDS = 120.0
-"""Length up to which a video is short, so that a call waits for its whole index."""
-_PATIENCE_SECONDS = 15.0
+_SHORT_SECONDS = 900.0
+"""Length up to which a video is short, so that a call waits for its whole index: what is read and found before would be
+read and found again, at other times, by the next question."""
+_PATIENCE_SECONDS = 30.0
 """Time since the video was opened after which no call waits for its index any more."""
 _PATIENCE_SHARE = 0.1
 """Share of the time left for the work at hand that one call may wait."""

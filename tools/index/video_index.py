@@ -82,10 +82,14 @@ _RECENT_SECONDS = 3600.0
 """Time for which pruning spares a video after its last use."""
 _COARSE_MOMENTS = 24
 """Moments whose tiles a search embeds before it answers."""
-_TILE_PATIENCE_SECONDS = 4.0
-"""Time that a search may spend on embedding tiles."""
+_TILE_PATIENCE_SECONDS = 10.0
+"""Time that a search may spend on embedding tiles: more than those of all its moments take on an idle laptop, so that
+the same search finds the same when it comes again."""
 _PATIENCE_SHARE = 0.25
 """Share of the time left for the work at hand that a search may spend on embedding tiles."""
+_QUIET_SECONDS = 3.0
+"""Time without a call after which the background embeds tiles that nobody waits for: before, the next call is about to
+come, and a question about a video that was indexed before would load the encoder for nothing."""
 _TILED_AT_ONCE = 2
 """Frames whose tiles are embedded at once, between two looks at the clock."""
 
@@ -169,6 +173,8 @@ class VideoIndex:
         self._frames_ended, self._tiles_ended, self._nobody_waits = (threading.Event() for _ in range(3))
         self._nobody_waits.set()
         self._waiting = 0
+        self._asked_at = time.monotonic()  # when a call had precedence last
+        self._are_tiles_awaited = threading.Event()
         self._is_whole = self._is_tiled = False
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run_in_background, name="index", daemon=True)
@@ -264,6 +270,8 @@ class VideoIndex:
 
     def wait_tiled(self, timeout_seconds: float | None = None) -> bool:
         """Waits until all tiles are indexed too, so that a search finds what it ever will; otherwise as `wait`."""
+        if timeout_seconds != 0:
+            self._are_tiles_awaited.set()
         self._tiles_ended.wait(timeout_seconds)
         self._raise_error()
         return self._is_tiled
@@ -306,6 +314,7 @@ class VideoIndex:
         finally:
             with self._lock:
                 self._waiting -= 1
+                self._asked_at = time.monotonic()
                 if not self._waiting:
                     self._nobody_waits.set()
 
@@ -502,10 +511,12 @@ class VideoIndex:
             self._finish_tiles()
 
     def _may_go_on(self) -> bool:
-        """Waits while a call has precedence (`first`); False once cancelled."""
-        while not (self._nobody_waits.wait(_POLL_SECONDS) or self._is_cancelled.is_set()):
-            pass
-        return not self._is_cancelled.is_set()
+        """Waits while a call has precedence (`first`) or is about to come; False once cancelled."""
+        while not self._is_cancelled.is_set():
+            is_quiet = self._asked_at + _QUIET_SECONDS <= time.monotonic()
+            if self._nobody_waits.wait(_POLL_SECONDS) and (is_quiet or self._are_tiles_awaited.wait(_POLL_SECONDS)):
+                return True
+        return False
 
     def _checkpoint(self, writer: IndexWriter) -> None:
         """Appends the queued tiles, and writes a manifest that counts all that was appended."""

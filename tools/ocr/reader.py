@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tools.observation import UNREADABLE, Box
 from tools.ocr.ppocr import LineReading, Quad, TextModel
-from tools.sampling import compute_area, compute_overlap, unite
+from tools.sampling import compute_area, compute_overlap, crop, unite
 
 _SIDE = 736
 """Short side in pixels at which the detector looks: what it was trained on. Smaller pictures are enlarged."""
@@ -34,7 +34,7 @@ _SURE = 0.9
 """Mean probability of the letters from which a look counts as sure."""
 _ALIKE = 0.8
 """Likeness from which two sure looks agree, so that the text is read without doubt."""
-_SURELY_TEXT = 0.75
+SURELY_TEXT = 0.75
 """Mean text probability from which a rectangle holds text, whatever is read there. Picked on drawn lines, which all but
 some small or very large ones reach, and on eight real clips, where the marks on faces, houses and lamps stay below. Of
 68 drawn lines in seven scripts without a recogniser (Cyrillic, Korean, Arabic, Hebrew, Thai, Devanagari, Greek) 58 were
@@ -46,6 +46,9 @@ _MOST_UNREAD = 1.5
 """Line heights of ink without a letter from which a reading misses a part of the line: "450" of "цена 450 рублей"."""
 _ROW = 1.3
 """Ratio of width to height that a row of two letters or more reaches, margins included."""
+_LEAST_CONTRAST = 5
+"""Difference of the darkest and the lightest pixel of a rectangle, 0..255 in its best channel, below which it holds no
+text: the detector marks places in plain pictures, where nothing is drawn, and finds no drawn line of less than 8."""
 _SQUARE = 1.5
 """Ratio of sides below which a rectangle holds a short word, which may stand upright, upside down or on either side."""
 UNCERTAIN = "this may be misread, or no text at all"
@@ -96,21 +99,28 @@ class TextReader:
         """Characters that can be read."""
         return self._model.letters
 
-    def has_text(self, pixels: NDArray[np.uint8]) -> bool:
-        """Whether an RGB picture holds text, at a seventh of the time of reading; may miss small print."""
-        return any(not quad.is_faint for quad in self._model.detect(pixels, 360 / min(pixels.shape[:2])))
+    def glance(self, pixels: NDArray[np.uint8]) -> float:
+        """How likely an RGB picture holds text, 0..1, at a seventh of the time of reading; may miss small print.
+
+        From `SURELY_TEXT` on a row of letters is seen. What is as wide as high is seldom one, and counts half.
+        """
+        quads = self._detect(pixels, 360 / min(pixels.shape[:2]))
+        return max((q.score * (1.0 if _is_row(q) else 0.5) for q in quads if not q.is_faint), default=0.0)
+
+    def _detect(self, pixels: NDArray[np.uint8], scale: float) -> list[Quad]:
+        return [quad for quad in self._model.detect(pixels, scale) if _has_contrast(pixels, quad)]
 
     def _find(self, pixels: NDArray[np.uint8]) -> list[Quad]:
         height, width = pixels.shape[:2]
         # A ribbon is enlarged less, or its long side would become huge.
         scale = min(max(1.0, _SIDE / min(height, width)), _MAX_ENLARGEMENT, max(1.0, 4 * _SIDE / max(height, width)))
         if max(height, width) * scale <= _LONGEST_SIDE:
-            quads = self._model.detect(pixels, scale)
+            quads = self._detect(pixels, scale)
         else:
             quads = self._find_in_tiles(pixels, scale)
         if all(quad.is_faint for quad in quads):
             # Letters that fill the picture are as invisible to the detector as tiny ones: look from further away.
-            quads = [*quads, *self._model.detect(pixels, scale / 3)]
+            quads = [*quads, *self._detect(pixels, scale / 3)]
         return drop_overlaps(quads)
 
     def _find_in_tiles(self, pixels: NDArray[np.uint8], scale: float) -> list[Quad]:
@@ -120,11 +130,11 @@ class TextReader:
         for top in _place_tiles(height, side, overlap):
             for left in _place_tiles(width, side, overlap):
                 tile = pixels[top : top + side, left : left + side]
-                for quad in self._model.detect(tile, scale):
+                for quad in self._detect(tile, scale):
                     found.append(replace(quad, corners=quad.corners + np.array([left, top], np.float32)))
         # Seen as a whole, small lines get rough boxes: that look is only for letters too large for a tile.
         rows = merge_rows([quad for quad in found if _measure_height(quad) < side / 4])
-        whole = self._model.detect(pixels, _SIDE / max(height, width))
+        whole = self._detect(pixels, _SIDE / max(height, width))
         return rows + [quad for quad in whole if not _is_covered(quad, rows)]
 
     def _read_quad(self, pixels: NDArray[np.uint8], quad: Quad, turns: Sequence[int] = ()) -> "Take":
@@ -170,7 +180,7 @@ def _list_turns(quad: Quad) -> tuple[int, ...]:
 
 
 def _is_surely_text(quad: Quad) -> bool:
-    return quad.score >= _SURELY_TEXT and not quad.is_faint
+    return quad.score >= SURELY_TEXT and not quad.is_faint
 
 
 def is_sure(best: LineReading, readings: Sequence[LineReading]) -> bool:
@@ -209,9 +219,20 @@ def _make_line(take: Take, width: int, height: int) -> TextLine | None:
 
 def _is_shape(quad: Quad, reading: LineReading, has_letters: bool) -> bool:
     """Whether a quad is one shape rather than a row of letters: about as wide as high, or read as a sign (a star)."""
-    sides = sorted(float(np.linalg.norm(quad.corners[i] - quad.corners[0])) for i in (1, 3))
     is_sign = bool(reading.text) and not has_letters and reading.unread < _MOST_UNREAD
-    return is_sign or sides[1] < _ROW * sides[0]
+    return is_sign or not _is_row(quad)
+
+
+def _is_row(quad: Quad) -> bool:
+    sides = sorted(float(np.linalg.norm(quad.corners[i] - quad.corners[0])) for i in (1, 3))
+    return sides[1] >= _ROW * sides[0]
+
+
+def _has_contrast(pixels: NDArray[np.uint8], quad: Quad) -> bool:
+    """Whether anything is drawn in the box around a quad."""
+    height, width = pixels.shape[:2]
+    inside = crop(pixels, _to_fractions(quad.corners, width, height))
+    return int(np.ptp(inside, axis=(0, 1)).max()) >= _LEAST_CONTRAST
 
 
 def turn_box(box: Box, turns: int) -> Box:

@@ -42,12 +42,12 @@ def count_stroke_pixels(pixels: NDArray[np.uint8]) -> int:
     return int(area[is_row].sum())
 
 
-def choose_readings(times: Sequence[float], glances: Mapping[float, bool], count: int) -> list[float]:
+def choose_readings(times: Sequence[float], glances: Mapping[float, float], count: int) -> list[float]:
     """Picks the frames to read: those with text, evenly; where these are few, also neighbours without a glance.
 
     Args:
         times: times of the frames, ascending.
-        glances: whether a frame holds text, by time, as far as they were looked at.
+        glances: how likely a frame holds text, 0 if it has none, by time, as far as they were looked at.
         count: number of frames at most.
     """
     hits = [t for t in times if glances.get(t)]

@@ -40,7 +40,7 @@ from tools.index.samples import Samples
 from tools.index.video_index import IndexProgress
 from tools.observation import FULL_FRAME, Box, Finding, ToolError, to_outer_box
 from tools.ocr.ppocr import find_added_models
-from tools.ocr.reader import TextLine, TextReader
+from tools.ocr.reader import SURELY_TEXT, TextLine, TextReader
 from tools.ocr.reading_plan import (
     NEAR_SECONDS,
     choose_readings,
@@ -57,7 +57,7 @@ from tools.video.video import SAME_MOMENT_SECONDS, Frame
 
 _Seen = TypeVar("_Seen")
 
-_VERSION = 6
+_VERSION = 7
 """Number of the rules by which text is read; text kept by another version is read again."""
 _MOST_FRAMES = 48
 """Frames of one window that are read; at a second or less each on one core."""
@@ -68,6 +68,11 @@ _THUMB_CHANGE = 10
 line in a terminal; picked by eye on screen recordings."""
 _GLANCES_A_READING = 4
 """Frames that the detector looks at, for each frame that may be read."""
+_TRIED_IN_VAIN = 12
+"""Frames without a row of letters that are read in vain until the others like them are left out: in some films the
+detector marks a pattern in each frame."""
+_TRIED_AT_ONCE = 4
+"""Such frames between two looks at whether any was read."""
 _AT_ONCE = 8
 """Frames between two looks at the clock."""
 _FEW = 4
@@ -105,7 +110,7 @@ class _StoredText(TypedDict):
     version: list[int | str]
     frames: tuple[tuple[float, tuple[TextLine, ...]], ...]
     parts: tuple[tuple[tuple[float, Box], tuple[TextLine, ...]], ...]
-    glances: tuple[tuple[float, bool], ...]
+    glances: tuple[tuple[float, float], ...]
     strokes: tuple[tuple[float, int], ...]
     prepared: bool
     refined: tuple[tuple[tuple[str, float, float, float, float], tuple[float, float]], ...]
@@ -159,7 +164,7 @@ class ScreenText:
         self._lock = threading.Lock()
         self._known: dict[float, tuple[TextLine, ...]] | None = None
         self._parts: dict[tuple[float, Box], tuple[TextLine, ...]] = {}
-        self._glances: dict[float, bool] = {}
+        self._glances: dict[float, float] = {}
         self._strokes: dict[float, int] = {}
         self._is_prepared = False
         self._refined: dict[tuple[str, float, float, float, float], tuple[float, float]] = {}
@@ -212,7 +217,10 @@ class ScreenText:
                 with set_deadline(_GLANCES_TIME_SHARE * get_seconds_left()):
                     glances = self._glance_at(times) if is_prepared else self._glance(times, max_frames)
                 # a frame without text is a reading too: it ends the lines before it
-                readings |= dict.fromkeys((t for t, has_text in glances.items() if not has_text), ())
+                readings |= dict.fromkeys((t for t, likelihood in glances.items() if not likelihood), ())
+                if not is_prepared and (tried := self._read_in_vain(glances)):
+                    readings |= tried
+                    glances = {t: x if x >= SURELY_TEXT else 0.0 for t, x in glances.items()}
                 readings |= self._read_all(
                     choose_readings(times, glances, len(times) if is_prepared else max_frames), {}
                 )
@@ -233,7 +241,7 @@ class ScreenText:
         with self._lock:
             self._load()
             glances = self._glance_at(times)
-            self._read_all([t for t, has_text in glances.items() if has_text], {})
+            self._read_all([t for t, likelihood in glances.items() if likelihood], {})
             self._is_prepared = True
             self._save()
 
@@ -387,14 +395,26 @@ class ScreenText:
         edges -= edges.mean()
         return np.asarray(edges / max(float(np.linalg.norm(edges)), 1e-6), np.float32)
 
-    def _glance(self, times: list[float], max_frames: int) -> dict[float, bool]:
-        """Whether each frame holds text, by time. Few frames are all taken to: a glance may miss small print."""
+    def _read_in_vain(self, glances: dict[float, float]) -> dict[float, tuple[TextLine, ...]]:
+        """Readings of a few frames without a row of letters; none where there are no more, or any gives a line."""
+        unlikely = [t for t, likelihood in sorted(glances.items()) if 0 < likelihood < SURELY_TEXT]
+        tried = scatter(unlikely)[:_TRIED_IN_VAIN] if len(unlikely) > _TRIED_IN_VAIN else []
+        readings: dict[float, tuple[TextLine, ...]] = {}
+        for start in range(0, len(tried), _TRIED_AT_ONCE):
+            if not is_time_up():
+                readings |= self._read_all(tried[start : start + _TRIED_AT_ONCE], {})
+            if is_time_up() or any(not line.doubt for lines in readings.values() for line in lines):
+                return {}
+        return readings
+
+    def _glance(self, times: list[float], max_frames: int) -> dict[float, float]:
+        """How likely each frame holds text, by time. Few frames surely do: a glance may miss small print."""
         if len(times) <= max_frames // 2:
-            return dict.fromkeys(times, True)
+            return dict.fromkeys(times, 1.0)
         return self._glance_at(self._choose_glances(times, max_frames * _GLANCES_A_READING), max_frames)
 
-    def _glance_at(self, times: list[float], readings: int = 0) -> dict[float, bool]:
-        """Whether each frame holds text, by time, as far as time allows; `readings` to come count in the progress."""
+    def _glance_at(self, times: list[float], readings: int = 0) -> dict[float, float]:
+        """How likely each frame holds text, as far as time allows; `readings` to come count in the progress."""
         new = [t for t in scatter(times) if t not in self._glances]
         if new:
             reader = self._reader()
@@ -402,7 +422,7 @@ class ScreenText:
                 for start in range(0, len(new), _AT_ONCE):
                     # not taken from full readings, which may see more: then it would matter what was read before
                     pictures = self._read_pictures(sorted(new[start : start + _AT_ONCE]))
-                    self._glances |= _map_in_time(pictures, pool, lambda frame: reader.has_text(frame.pixels))
+                    self._glances |= _map_in_time(pictures, pool, lambda frame: round(reader.glance(frame.pixels), 3))
                     self._tell(start + _AT_ONCE, len(new), readings)
                     if is_time_up():
                         break

@@ -16,13 +16,14 @@ from agent.policies.lite_rules.plan import Wanted, make_span_arguments, want_cal
 from agent.policies.lite_rules.ranking import Ranked
 from agent.trajectory import Answer
 from tools.observation import Box
-from tools.vision.colours import find_colour_words
 
 _MOST_LINES, _MOST_SPEECH = 32, 1000  # lines asked of search_text and read_speech
 _PARTS: tuple[Box, ...] = tuple((left, top, left + 0.4, top + 0.55) for top in (0.0, 0.45) for left in (0.0, 0.3, 0.6))
 """Six overlapping parts of the picture, each read enlarged: small or slanted print is lost in the whole."""
 _MOST_PARTS = 3
 """Coloured boxes that are read enlarged, at most."""
+_MOST_OF_SIDE = 0.6
+"""Share of the picture's width or height from which a coloured box is no thing that carries a text."""
 _SURE_ENOUGH = 0.5
 """Confidence of the best piece below which the picture is read again in parts."""
 _LEAST = {"picture": 0.3, "text": 0.12, "speech": 0.0}
@@ -86,16 +87,18 @@ def _plan_closer_readings(case: QuestionContext) -> list[Wanted]:
     is_asked = case.reading.senses[0] == "text" and case.reading.is_sense_named
     if not is_asked or not is_called(case.trajectory, "search_text"):
         return []
-    ranked = rank_pieces(case)
-    if ranked and ranking.compute_confidence(case.reading, ranked) >= _SURE_ENOUGH:
-        return []
     named = [] if case.reading.instant is None else [case.reading.instant]
     at = round([*named, *list_moments(case.trajectory), (case.start_seconds + case.duration_seconds) / 2][0], 2)
-    parts = _find_coloured_parts(case) or _find_unread_parts(case, at)
-    calls = [want_call("read_text", seconds=at, box=list(part)) for part in parts]
-    if find_colour_words(case.reading.question.text):
-        calls.insert(0, want_call("caption", start=at, stop=round(at + 1.0, 2), focus=case.reading.question.text))
-    return calls
+    calls = []
+    if case.reading.colours:
+        text = case.reading.question.text
+        focus = " ".join([text, *(colour for colour in case.reading.colours if colour not in text.casefold())])
+        calls.append(want_call("caption", start=at, stop=round(at + 1.0, 2), focus=focus))
+    ranked = rank_pieces(case)
+    if ranked and ranking.compute_confidence(case.reading, ranked) >= _SURE_ENOUGH:
+        return calls
+    parts = [_widen(area) for area in _find_coloured_areas(case)[:_MOST_PARTS]] or _find_unread_parts(case, at)
+    return calls + [want_call("read_text", seconds=at, box=list(part)) for part in parts]
 
 
 def _find_unread_parts(case: QuestionContext, at: float) -> list[Box]:
@@ -112,10 +115,9 @@ def _is_touching(part: Box, box: Box) -> bool:
     return part[0] < box[2] and box[0] < part[2] and part[1] < box[3] and box[1] < part[3]
 
 
-def _find_coloured_parts(case: QuestionContext) -> list[Box]:
+def _find_coloured_areas(case: QuestionContext) -> list[Box]:
     boxes = [note.finding.box for note in iterate_findings(case.trajectory, "colour") if note.finding.box is not None]
-    named = [box for box in boxes if box[2] - box[0] < 0.5 and box[3] - box[1] < 0.5]
-    return [_widen(box) for box in named[:_MOST_PARTS]]
+    return [box for box in boxes if box[2] - box[0] < _MOST_OF_SIDE and box[3] - box[1] < _MOST_OF_SIDE]
 
 
 def _widen(box: Box) -> Box:
@@ -162,7 +164,8 @@ def rank_pieces(case: QuestionContext) -> list[Ranked]:
     # a doubtful reading where nothing else is written is rather no text at all
     doubtful = [x for x in case.all_text_lines if x.is_doubtful and any(x.is_with(line) for line in read)]
     lines = [*read, *doubtful, *case.speech_lines]
-    return ranking.rank(case.reading, lines, list_moments(case.trajectory), case.similarity)
+    areas = _find_coloured_areas(case)
+    return ranking.rank(case.reading, lines, list_moments(case.trajectory), case.similarity, areas)
 
 
 def _abstain(case: QuestionContext) -> Answer:

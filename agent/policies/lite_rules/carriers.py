@@ -38,8 +38,7 @@ def answer(case: QuestionContext) -> Answer:
 
 
 def _find_best_showing(case: QuestionContext) -> FoundLine | None:
-    name = named_text.find_asked_text(case)
-    shown = [] if name is None else named_text.find_showings(case.trajectory, name)
+    shown = named_text.find_asked_showings(case)
     return max((line for line in shown if line.box is not None), key=lambda line: line.score, default=None)
 
 

@@ -45,6 +45,8 @@ _PATTERNS: dict[Form, str] = {
         r"|(?<![\d.,:])\d{1,2}\s*[-–]\s*\d{1,2}(?![\d.,:])(?:\s*[ap]\.?m\b)?|\b\d{1,2}\s*[ap]\.?m\b"
         rf"|\b(?:half|(?:a )?quarter|(?:5|10|20|25|five|ten|twenty(?:[- ]five)?)(?: minutes)?) (?:past|to) {_HOUR}\b"
         rf"|\b{_HOUR} o['’]clock\b|\b\d{{1,2}}(?: ?h ?[0-5]\d| uhr(?: [0-5]\d)?)\b|\d{{1,2}}点(?:半|\d{{1,2}}分)?"
+        rf"|(?<=\bat ){_HOUR}\b(?= (?:in the|this|today|tomorrow|on|every|each|sharp)\b|[.,;!?]|$)"
+        r"|(?<=\bà )\d{1,2} ?h(?:eures?)?\b|(?<=\ba las )\d{1,2}\b|(?<=\bв )\d{1,2} ?час\w*"
     ),
     "price": (
         r"[€$£¥]\s*\d+(?:[.,]\d+)*|(?<![\w.,])\d+[.,]\d{2}(?![\w.,]\d)(?:\s*(?:€|eur\b|usd\b|euros?\b|dollars?\b|pounds?\b))?"
@@ -52,6 +54,7 @@ _PATTERNS: dict[Form, str] = {
     ),
     "number": (
         r"(?<![\w.,:'-])-?\d+(?:[.,]\d{3})*(?:[.,]\d+)?(?![\w:]|[.,]\d)|(?<=[A-Za-z])\d+\b|\b\d+(?=[A-Za-z%°])"
+        r"|(?<=[\u4e00-\u9fff])\d++(?![\d.,:])|(?<![\d.,:])\d++(?=[\u4e00-\u9fff])"
         r"|\b(?:"
         + "|".join(NUMBER_WORDS)
         + r"|billion)(?:(?:[ -]| and )(?:"
@@ -80,6 +83,22 @@ _MOST_WORDS = 5
 """Words of a name at most, so that a long row has no square of its length of names."""
 
 
+ValueType = Literal["price", "date", "clock", "version", "percent", "temperature", "phone", "year", "count", "number"]
+_MONEY = re.compile(r"\s*(?:[€$£¥₽元块]|(?:eur|usd|chf|euros?|dollars?|pounds?|cents?|рубл\w*)\b)", re.IGNORECASE)
+_FOLLOWING_UNITS: dict[ValueType, re.Pattern[str]] = {
+    "price": _MONEY,
+    "percent": re.compile(r"\s*(?:[%％]|(?:per ?cent|prozent|por ciento|pour ?cent|процент\w*)\b)", re.IGNORECASE),
+    "temperature": re.compile(r"\s*(?:[°℃度]|(?:degrees?|grad|grados?|degrés?|градус\w*|C)\b)", re.IGNORECASE),
+}
+_NUMBER_TYPES: dict[ValueType, re.Pattern[str]] = {
+    "price": re.compile(r"\d+[.,]\d{2}"),
+    "phone": re.compile(r"(?=(?:\D?\d){7})[+(\d][\d ()/-]*[ ()/-][\d ()/-]*"),  # seven digits or more, in groups
+    "year": re.compile(r"1[5-9]\d{2}|20\d{2}"),
+}
+_WEEKDAY = re.compile(r"\w+day", re.IGNORECASE)
+_UNIT = re.compile(r"[ -]?([^\W\d_]{2,})")
+
+
 class Piece(NamedTuple):
     """A possible answer within a line."""
 
@@ -102,6 +121,10 @@ def cut_pieces(text: str, asked_count: int = 1, asked_item: int | None = None) -
         for form, pattern in _COMPILED.items()
         for m in pattern.finditer(text)
     ]
+    prices = [p for p in found if p.form == "price"]
+    inside, whole = {i for p in prices for i in range(p.start, p.start + len(p.text))}, {p.text for p in prices}
+    # the number of a price is no answer without its sign
+    found = [p for p in found if p.form != "number" or p.start not in inside or p.text in whole]
     if asked_count == 1:
         groups = list(_DIGIT_GROUPS.finditer(text))
         found = [p for p in found if not any(m.start() <= p.start < m.end() for m in groups)]
@@ -169,3 +192,25 @@ def is_capitalised(word: str) -> bool:
 def is_meaningful(word: str) -> bool:
     """True for a word that is no function word, contracted ones such as "I'm" among them."""
     return _CONTRACTED.split(word.casefold())[0] not in STOP_WORDS
+
+
+def find_value_type(text: str, piece: Piece) -> ValueType | None:
+    """The type of value that a piece is by its own form and the signs beside it in its line; None for words."""
+    before, after = text[: piece.start].rstrip()[-1:], text[piece.start + len(piece.text) :]
+    if piece.form == "date" and _WEEKDAY.fullmatch(piece.text):
+        return None
+    if piece.form in ("price", "date", "clock", "version"):
+        return piece.form
+    if piece.form != "number":
+        return None
+    if before and before in "€$£¥₽":
+        return "price"
+    units = (kind for kind, unit in _FOLLOWING_UNITS.items() if unit.match(after))
+    forms = (kind for kind, form in _NUMBER_TYPES.items() if form.fullmatch(piece.text))
+    return next(iter((*units, *forms)), "number")
+
+
+def find_unit(text: str, piece: Piece) -> str | None:
+    """The word right behind a number, which says what is counted; None without one."""
+    match = _UNIT.match(text, piece.start + len(piece.text)) if piece.form == "number" else None
+    return match[1] if match is not None and is_meaningful(match[1]) else None

@@ -28,11 +28,15 @@ class Language:
     it `asks`, verbs of `saying`, words that may `lead` to the one who says it, and `at` to a place."""
     edges: Mapping[str, re.Pattern[str]]
     places: Mapping[str, re.Pattern[str]]
+    colours: Mapping[str, re.Pattern[str]]
+    """Words for colours by their English name; none in English, whose words for them are known elsewhere."""
     sounds: Mapping[str, re.Pattern[str]]
     """Words for `speech`, `singing`, `music` and `any` sound, how it `starts` and `stops`, the beginnings of questions
     `whether` there is some and of what is `heard`, and `filler`, which says nothing more."""
     wants: Mapping[str, re.Pattern[str]]
     """Patterns by what is asked for, of which the first that matches holds."""
+    values: Mapping[str, re.Pattern[str]]
+    """Patterns by the type of an asked number, of which the first that matches holds."""
 
 
 def detect_language(text: str) -> Language | None:
@@ -78,8 +82,10 @@ def _build_language(code: str, rows: dict[str, Any]) -> Language:
         _compile_patterns({name: rows[name] for name in ("speech", "text", "written", "asks", "saying", "lead", "at")}),
         _compile_patterns({name: rows[name] for name in ("first", "last")}),
         _compile_patterns(rows["places"]),
+        _compile_patterns(rows.get("colours", {})),
         _compile_patterns(rows["sounds"]),
         _compile_patterns(rows["wants"]),
+        _compile_patterns(rows["values"]),
     )
 
 

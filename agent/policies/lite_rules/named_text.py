@@ -62,6 +62,12 @@ def plan_calls(case: QuestionContext) -> list[Wanted]:
     return [want_call("read_speech", count=_MOST_SPEECH)] if _find_yes_and_no(case) is not None else []
 
 
+def find_asked_showings(case: QuestionContext) -> list[FoundLine]:
+    """The showings of the text that the question names; empty without one."""
+    name = find_asked_text(case)
+    return [] if name is None else find_showings(case.trajectory, name)
+
+
 def find_showings(trajectory: Trajectory, name: str) -> list[FoundLine]:
     """The showings of a text on screen, in time order; copies at one time are one showing."""
     shown: list[FoundLine] = []

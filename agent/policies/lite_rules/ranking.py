@@ -14,10 +14,18 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import pairwise
 
-from agent.policies.lite_rules.forms import Piece, cut_pieces, is_capitalised, is_meaningful
+from agent.policies.lite_rules.forms import (
+    Piece,
+    cut_pieces,
+    find_unit,
+    find_value_type,
+    is_capitalised,
+    is_meaningful,
+)
 from agent.policies.lite_rules.lines import FoundLine, Similarity, compute_rarities
 from agent.policies.lite_rules.reading import ParsedQuestion, count_asked_numbers
 from agent.policies.lite_rules.words import normalize, parse_number, split_words
+from tools.observation import Box
 from tools.plain_data import loads_json
 from tools.vision.colours import find_colour_words
 from tools.words import stem
@@ -34,6 +42,8 @@ _KINDS = {
     "file": "file",
 }
 """Words that an answer of a kind is near to in meaning; for other kinds those of the question."""
+_OTHER_KINDS = ("company institute radio station", "total date table title number")
+"""Words that organisations and labels are near to in meaning: beside the kinds above, what else a name may be."""
 _FITTING: dict[str, tuple[str, ...]] = {
     "date": ("date",),
     "clock": ("clock",),
@@ -42,7 +52,11 @@ _FITTING: dict[str, tuple[str, ...]] = {
     "number": ("number", "numbers", "item", "price"),
 }
 """Forms that a piece of the asked kind can have, where the form tells."""
+_TYPE_SIGNS = ("of the type", "of no type", "of another type", "of another unit", "nearer to another kind")
+"""Features of how the type of a piece, by the signs beside it or by its meaning, fits what is asked for."""
 _YEAR = re.compile(r"1\d{3}|20\d{2}")
+_LIKE_DIGITS = tuple("OolISB")
+"""Letters that digits are taken for, so that one right behind a number may be a part of it."""
 _FAR_WORDS = 3.0
 """Words over which the weight of an asked word beside a piece falls by e."""
 _APART = 0.15
@@ -73,8 +87,8 @@ class Ranked:
     line: FoundLine
     probability: float
     """Probability of being the answer, if one of the pieces is; all sum to 1."""
-    connection: float
-    """Overlap of the question with the piece's line and those beside it."""
+    signs: Mapping[str, float]
+    """Features of the piece that its confidence depends on."""
     score: float
     """Weighted sum of the features: where there is little to choose from, even a poor piece is the likeliest."""
 
@@ -93,6 +107,7 @@ def rank(
     lines: Sequence[FoundLine],
     moments: Sequence[float] = (),
     similarity: Similarity | None = None,
+    areas: Sequence[Box] = (),
 ) -> list[Ranked]:
     """Ranks the pieces of lines, the likeliest answer first; a text of several lines counts once, with its best line.
 
@@ -101,8 +116,9 @@ def rank(
         lines: lines of the seconds that the question can mean.
         moments: seconds at which the picture fits the question, best first.
         similarity: similarity of meaning; None where no text encoder is installed.
+        areas: parts of the picture that the question means; empty for all of it.
     """
-    scored = [(compute_score(c.features), c) for c in build_candidates(reading, lines, moments, similarity)]
+    scored = [(compute_score(c.features), c) for c in build_candidates(reading, lines, moments, similarity, areas)]
     if not scored:
         return []
     scored.sort(key=lambda pair: -pair[0])
@@ -110,7 +126,8 @@ def rank(
     found: dict[str, Ranked] = {}
     for power, (value, candidate) in zip(powers, scored, strict=True):
         known = found.setdefault(
-            normalize(candidate.text), Ranked(candidate.text, candidate.line, 0.0, compute_connection(candidate), value)
+            normalize(candidate.text),
+            Ranked(candidate.text, candidate.line, 0.0, select_signs(candidate.features), value),
         )
         found[normalize(candidate.text)] = replace(known, probability=known.probability + power / sum(powers))
     return sorted(found.values(), key=lambda item: -item.probability)
@@ -124,7 +141,7 @@ def compute_score(features: Mapping[str, float]) -> float:
 
 def compute_confidence(reading: ParsedQuestion, ranked: Sequence[Ranked]) -> float:
     """The calibrated probability that the first of ranked pieces is right, 0..1."""
-    signs = compute_confidence_features(reading, ranked[0].probability, ranked[0].connection, ranked[0].score)
+    signs = compute_confidence_features(reading, ranked[0].probability, ranked[0].score, ranked[0].signs)
     return weigh_confidence(signs, _load_weights()["confidence"])
 
 
@@ -134,18 +151,19 @@ def weigh_confidence(signs: Mapping[str, float], weights: Mapping[str, float]) -
 
 
 def compute_confidence_features(
-    reading: ParsedQuestion, probability: float, connection: float, score: float
+    reading: ParsedQuestion, probability: float, score: float, signs: Mapping[str, float]
 ) -> dict[str, float]:
     """The features of the confidence in the first piece.
 
     Args:
         reading: the parsed question.
         probability: the piece's probability among the others.
-        connection: the piece's connection with the question.
         score: the piece's score.
+        signs: the signs of the piece that `select_signs` gives.
     """
     share = min(_MOST_SHARE, max(1 - _MOST_SHARE, probability))
     group, odds = find_group(reading), math.log(share / (1 - share))
+    connection = signs["connection"]
     is_apart = connection < _APART
     only = f"only {reading.senses[0]}" if len(reading.senses) == 1 else "any sense"
     return {
@@ -158,8 +176,10 @@ def compute_confidence_features(
         f"asked for {reading.wants}": 0.5,
         "connection": min(1.0, connection),
         "apart from its topic": float(is_apart and _has_topic(reading)),
-        "apart from its topic, odds": odds * (is_apart and _has_topic(reading)),
+        "untyped, apart": signs["of no type"] * is_apart,
+        "untyped, apart, odds": signs["of no type"] * is_apart * odds,
         "named sense": float(reading.is_sense_named),
+        **{name: signs[name] for name in _TYPE_SIGNS},
         "may be seen": float(reading.senses[0] == "picture"),
         "may be seen, apart": (reading.senses[0] == "picture") * (1 - min(1.0, connection)),
     }
@@ -175,9 +195,13 @@ def _has_topic(reading: ParsedQuestion) -> bool:
     return any(not any(pattern.search(word) for pattern in known) for word in named)
 
 
-def compute_connection(candidate: Candidate) -> float:
-    """The overlap of the question with the line of a piece and those beside it."""
-    return max(candidate.features.get(name, 0.0) for name in ("own", "beside", "label", "unit"))
+def select_signs(features: Mapping[str, float]) -> dict[str, float]:
+    """The features of a piece that its confidence depends on: those of its type, and its connection.
+
+    The connection is the overlap of the question with the piece's line and those beside it.
+    """
+    connection = max(features.get(name, 0.0) for name in ("own", "beside", "label", "unit"))
+    return {"connection": connection} | {name: features.get(name, 0.0) for name in _TYPE_SIGNS}
 
 
 def find_group(reading: ParsedQuestion) -> str:
@@ -192,7 +216,11 @@ def _load_weights() -> dict[str, dict[str, float]]:
 
 
 def build_candidates(
-    reading: ParsedQuestion, lines: Sequence[FoundLine], moments: Sequence[float], similarity: Similarity | None
+    reading: ParsedQuestion,
+    lines: Sequence[FoundLine],
+    moments: Sequence[float],
+    similarity: Similarity | None,
+    areas: Sequence[Box] = (),
 ) -> list[Candidate]:
     """The pieces of all lines of the senses that can answer, with their features.
 
@@ -201,6 +229,7 @@ def build_candidates(
         lines: lines of the seconds that the question can mean.
         moments: seconds at which the picture fits the question, best first.
         similarity: similarity of meaning; None where no text encoder is installed.
+        areas: parts of the picture that the question means; empty for all of it.
     """
     asked = reading.asked
     lines = [line for line in lines if line.sense in reading.senses]
@@ -215,7 +244,7 @@ def build_candidates(
     cut = [_cut_pieces(reading, line, lines) for line in lines]
     typed = [i for i, line in enumerate(lines) if _PROMPT.match(line.text)]
     printed = [_find_typed_line(line, lines, typed) for line in lines]
-    kinds = _compute_kind_similarity(reading, {piece.text for some in cut for piece in some}, similarity)
+    kinds = _compute_kind_similarities(reading, {piece.text for some in cut for piece in some}, similarity)
     group, found = find_group(reading), list[Candidate]()
     for number, line in enumerate(lines):
         around = [
@@ -231,7 +260,7 @@ def build_candidates(
             "clear": line.score,
             "repeated": math.log(repeats[line.text]),
             "moment": max((1 / (1 + k) for k, at in enumerate(moments[:3]) if _is_at(line, at)), default=0.0),
-            "place": _score_places(reading.places, line),
+            "place": _score_places(reading.places, areas, line),
             "edge": _compute_edge(reading, starts.index(round(line.start_seconds, 1)), len(starts)),
             "typed": float(number in typed),
             "doubtful": float(line.is_doubtful),
@@ -247,7 +276,7 @@ def build_candidates(
         forms = dict[str, dict[str, float]]()  # one piece may have several
         for piece in cut[number]:
             features = shared | _compute_piece_features(reading, piece, line, own[number], rarity)
-            features["kind" if reading.wants not in _KINDS else f"like a {reading.wants}"] = kinds.get(piece.text, 0.0)
+            features |= {name: fits[piece.text] for name, fits in kinds.items()}
             used = {name: value for name, value in features.items() if value}
             block = used | {f"{group} {name}": value for name, value in used.items()}
             kind = {f"{reading.wants} as {piece.form}": 1.0, f"{group} as {piece.form}": 1.0}
@@ -257,14 +286,20 @@ def build_candidates(
     return found
 
 
-def _compute_kind_similarity(
+def _compute_kind_similarities(
     reading: ParsedQuestion, texts: set[str], similarity: Similarity | None
-) -> dict[str, float]:
+) -> dict[str, dict[str, float]]:
+    """The nearness of each text to the asked kind, and to the other kinds that it may be of, by the feature's name."""
     kind = _KINDS.get(reading.wants, " ".join(reading.asked))
     if similarity is None or not kind or not texts:
         return {}
     ordered = sorted(texts)
-    return dict(zip(ordered, similarity(kind, ordered), strict=True))
+    own = dict(zip(ordered, similarity(kind, ordered), strict=True))
+    if reading.wants not in _KINDS:
+        return {"kind": own}
+    others = [similarity(other, ordered) for other in (*_KINDS.values(), *_OTHER_KINDS) if other != kind]
+    nearer = {text: max(fits) - own[text] for text, fits in zip(ordered, zip(*others, strict=True), strict=True)}
+    return {f"like a {reading.wants}": own, "nearer to another kind": nearer}
 
 
 def _find_typed_line(line: FoundLine, lines: Sequence[FoundLine], typed: Sequence[int]) -> int | None:
@@ -340,23 +375,46 @@ def _is_next_row(first: FoundLine, second: FoundLine) -> bool:
 def _compute_piece_features(
     reading: ParsedQuestion, piece: Piece, line: FoundLine, own: float, rarity: Mapping[str, float]
 ) -> dict[str, float]:
-    mine = split_words(piece.text)
+    mine, stop = split_words(piece.text), piece.start + len(piece.text)
     likeness = [max(_compute_similarities(word, reading.asked), default=0.0) for word in mine]
-    before, after = split_words(line.text[: piece.start]), split_words(line.text[piece.start + len(piece.text) :])
+    before, after = split_words(line.text[: piece.start]), split_words(line.text[stop:])
     rest = own if not before and not after else _compute_overlap(reading.asked, [*before, *after], rarity)
+    label, unit = _compute_nearness(reading.asked, before[::-1]), _compute_nearness(reading.asked, after)
     signs = [c for c in piece.text if not c.isspace()]
-    return {
+    return _compute_type_signs(reading, piece, line.text, is_labelled=label > 0 or unit > 0) | {
         "own": rest,
-        "label": _compute_nearness(reading.asked, before[::-1]),
-        "unit": _compute_nearness(reading.asked, after),
+        "label": label,
+        "unit": unit,
         "echo": sum(likeness) / len(mine) if mine else 0.0,
         "holds asked": max(likeness, default=0.0) * (find_group(reading) == "name"),
         "words": math.log(max(1, len(mine))),
         "glued": float(line.text[: piece.start][-1:].isalpha()),
+        "misread": float(piece.form == "number" and line.text[stop : stop + 1] in _LIKE_DIGITS),
         "letters": sum(c.isalnum() for c in signs) / len(signs),
         "short": float(len(signs) < 3),
         "initial": float(piece.form == "name" and not before and any(word.islower() for word in after)),
         "cut": float(piece.form == "name" and any(map(is_capitalised, [*before[-1:], *after[:1]]))),
+    }
+
+
+def _compute_type_signs(reading: ParsedQuestion, piece: Piece, text: str, *, is_labelled: bool) -> dict[str, float]:
+    """The features of how a value fits what is asked for: its type, and the unit that it counts.
+
+    Args:
+        reading: the parsed question.
+        piece: the value.
+        text: text of its line.
+        is_labelled: whether a word of the question stands beside it in its line, without which a number counts nothing.
+    """
+    asked, found, unit = reading.value_type, find_value_type(text, piece), find_unit(text, piece)
+    if asked is None or found is None:
+        return {}
+    found = "count" if found == "number" and asked == "count" and is_labelled else found
+    return {
+        "of the type": float(found == asked and asked != "number"),
+        "of no type": float(found == "number" != asked),
+        "of another type": float(found not in ("number", asked)),
+        "of another unit": float(unit is not None and not any(_compute_similarities(unit, reading.asked))),
     }
 
 
@@ -380,12 +438,14 @@ def _compute_closeness(line: FoundLine, other: FoundLine) -> float:
     return math.exp(-down / 2 - across / 8)
 
 
-def _score_places(places: Sequence[str], line: FoundLine) -> float:
-    """A score of how well the asked places fit the middle of a line's box, -1..1."""
-    if line.box is None or not places:
+def _score_places(places: Sequence[str], areas: Sequence[Box], line: FoundLine) -> float:
+    """A score of how well the asked places, or else the asked areas, fit the middle of a line's box, -1..1."""
+    if line.box is None or not (places or areas):
         return 0.0
-    across, down = line.box[0] + line.box[2] - 1, line.box[1] + line.box[3] - 1
-    sides = {"left": -across, "right": across, "top": -down, "bottom": down}
+    x, y = (line.box[0] + line.box[2]) / 2, (line.box[1] + line.box[3]) / 2
+    if not places:
+        return 1.0 if any(a[0] <= x <= a[2] and a[1] <= y <= a[3] for a in areas) else -1.0
+    sides = {"left": 1 - 2 * x, "right": 2 * x - 1, "top": 1 - 2 * y, "bottom": 2 * y - 1}
     return sum(sides[place] for place in places) / len(places)
 
 

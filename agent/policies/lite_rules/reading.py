@@ -5,10 +5,12 @@ They know nothing of any video.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Literal
 
+from agent.policies.lite_rules.forms import ValueType
 from agent.policies.lite_rules.languages import Language, detect_language, load_languages
 from agent.policies.lite_rules.presence.sound_questions import SoundQuestion, parse_sound_question
 from agent.policies.lite_rules.presence.thing_questions import ThingQuestion, parse_thing_question
@@ -109,8 +111,12 @@ class ParsedQuestion:
     """Whether the question says that something is to be heard or to be read."""
     places: tuple[str, ...]
     """Places in the picture that the question names: left, right, top, bottom."""
+    colours: tuple[str, ...]
+    """Colours that the question names, in English."""
     sound: SoundQuestion | None
     """What the question asks of speech, singing and music as sounds; None where it asks for anything else."""
+    value_type: ValueType | None
+    """Type of the value that it asks for; None where it asks for no value, or for any time."""
     thing: ThingQuestion | None
     """What the question asks of a class of things that a detector knows; None where it asks for anything else."""
 
@@ -151,7 +157,9 @@ def read_question(question: Question, duration_seconds: float, start_seconds: fl
         tuple(w for w in extract_content_words(extract_subject(text)) if w.casefold() not in language.function_words),
         is_named,
         tuple(place for place, pattern in language.places.items() if pattern.search(text)),
+        find_colour_words(text) or tuple(name for name, word in language.colours.items() if word.search(text)),
         sound,
+        _find_value_type(text, wants, language),
         None if sound is not None or is_named else parse_thing_question(text, extract_subject(text), question.options),
     )
 
@@ -257,6 +265,15 @@ def _classify_wants(
     wants = next((wants for wants in fitting if wants != "moment" or has_time), "thing")
     is_read = wants in _SPOKEN and (_find_sayer(text, language) == "text" or _SUBTITLES.search(text))
     return "words" if is_read else wants  # type: ignore[return-value]
+
+
+def _find_value_type(text: str, wants: Wants, language: Language) -> ValueType | None:
+    if wants in ("price", "date", "clock", "version"):
+        return wants
+    if wants != "number":
+        return None
+    kinds: Iterator[ValueType] = (kind for kind, pattern in language.values.items() if pattern.search(text))  # type: ignore[misc]
+    return next(kinds, "number")
 
 
 def _classify_by_options(text: str, options: list[str]) -> Wants:

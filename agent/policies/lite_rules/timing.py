@@ -21,8 +21,9 @@ _NAMED_WEIGHT = 6.0
 """Weight of a named text, more than all others together: it is on screen at a known time."""
 _STATED = 0.35
 """Confidence from which a written or spoken date or hour is the answer to "when", and not a second of the video."""
-_NAMED_SECOND, _LIKELY_SECOND = 0.6, 0.35
-"""Confidence of the second of a line that names what is asked for, and of what is only like it."""
+_NAMED_SECOND, _MENTIONED_SECOND, _LIKELY_SECOND = 0.6, 0.5, 0.35
+"""Confidence of the second of a line that names what is asked for, in the asked sense and in another one (what is
+spoken of need not happen), and of a line that is only like it."""
 _BEGINS = re.compile(
     r"\b(?:appears?|enters?|visible|comes? in(?:to)?|starts?|begins?|ignites?|arrives?|slides? in)\b", re.I
 )
@@ -107,8 +108,7 @@ def _score_words(case: QuestionContext, span: AskedSpan) -> float:
 
 def _measure_named_seconds(case: QuestionContext, span: AskedSpan) -> float:
     """The seconds of a span in which the text that the question names is on screen."""
-    name = named_text.find_asked_text(case)
-    shown = [] if name is None else named_text.find_showings(case.trajectory, name)
+    shown = named_text.find_asked_showings(case)
     ends = [(max(span.start_seconds, s.start_seconds), min(span.stop_seconds, s.stop_seconds)) for s in shown]
     return sum(max(0.0, stop - start) for start, stop in ends)
 
@@ -161,7 +161,8 @@ def answer_moment(case: QuestionContext) -> Answer:
     if ranked and ranked[0][1] >= 0.5:
         line = ranked[0][0]
         is_named = any(find_mentions(word, [line]) for word in case.reading.asked)  # else it is only near in meaning
-        confidence = _NAMED_SECOND if is_named else _LIKELY_SECOND
+        is_meant = line.sense == case.reading.senses[0]
+        confidence = _LIKELY_SECOND if not is_named else _NAMED_SECOND if is_meant else _MENTIONED_SECOND
         return _answer_with_seconds(line.start_seconds, confidence, make_line_evidence(case.trajectory, line))
     moments = sorted(iterate_findings(case.trajectory, "moment"), key=lambda n: -(n.finding.score or 0.0))
     if not moments or case.reading.senses == ("speech",):

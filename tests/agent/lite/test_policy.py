@@ -161,9 +161,24 @@ def test_the_first_thing_to_enter_decides_where_it_enters() -> None:
     assert ended.answer.option == 1
 
 
-def test_a_colour_is_no_surer_than_any_other_look_at_pictures() -> None:
+def test_a_choice_is_sure_where_words_settle_it_and_unsure_where_it_rests_on_pictures() -> None:
     moment = Finding("moment", 20.0, 20.04, "fish", 0.3)
     colours = (Finding("colour", 20.0, 22.0, "red", 1.0), Finding("colour", 20.0, 22.0, "blue", 0.0))
-    ended = played("What colour is the fish?", ("red", "blue"), Findings(search_frames=(moment,), caption=colours))
-    assert ended.answer is not None
-    assert (ended.answer.text, ended.answer.confidence) == ("red", 0.65)
+    seen = played("What colour is the fish?", ("red", "blue"), Findings(search_frames=(moment,), caption=colours))
+    line = Finding("text", 20.0, 22.0, "Apples left: 12", 0.9, (0.1, 0.1, 0.4, 0.2))
+    read = played("How many apples are left?", ("12", "40"), Findings(search_text=(line,)))
+    assert seen.answer is not None
+    assert read.answer is not None
+    assert (seen.answer.text, seen.answer.confidence) == ("red", 0.45)
+    assert (read.answer.text, read.answer.confidence) == ("12", 0.93)
+
+
+def test_the_words_on_the_thing_of_the_asked_colour_are_meant_in_any_of_the_six_languages() -> None:
+    red = Finding("colour", 0.0, 1.0, "red", 1.0, (0.1, 0.3, 0.4, 0.8))
+    texts = tuple(
+        Finding("text", 0.0, 60.0, word, 1.0, (x, 0.5, x + 0.1, 0.55)) for x, word in ((0.2, "CREW"), (0.7, "PRESS"))
+    )
+    for question in ("What is written on the red jacket?", "Was steht auf der roten Jacke?", "红色的衣服上写着什么?"):
+        ended = played(question, (), Findings(search_text=texts[::-1], caption=(red,)))
+        assert ended.answer is not None
+        assert ended.answer.text == "CREW"

@@ -251,6 +251,19 @@ def test_what_a_search_had_embedded_is_kept_for_the_next_time(spots: Video, tmp_
         assert encoder.pictures == (index.frames.rows - tiled) * 9
 
 
+def test_tiles_that_nobody_waits_for_are_not_embedded_as_soon_as_a_video_is_opened(
+    spots: Video, tmp_path: Path
+) -> None:
+    with open_index(spots, CountingEncoder(), tmp_path) as index, index.first():
+        assert index.wait(60)
+    encoder = CountingEncoder()
+    with open_index(spots, encoder, tmp_path) as again:
+        time.sleep(0.8)
+        assert encoder.pictures == 0
+        assert again.wait_tiled(60)
+        assert encoder.pictures > 0
+
+
 def test_tiles_wait_while_somebody_comes_first_and_a_search_has_a_deadline(spots: Video, tmp_path: Path) -> None:
     with open_index(spots, CountingEncoder(0.002), tmp_path) as index:
         with index.first():

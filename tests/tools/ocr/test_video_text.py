@@ -150,8 +150,8 @@ class WhiteReader:
         left, top = float(columns.min()) / width, float(rows.min()) / height
         return (TextLine(TEXT, (left, top, float(columns.max() + 1) / width, float(rows.max() + 1) / height), 0.99),)
 
-    def has_text(self, pixels: NDArray[np.uint8]) -> bool:
-        return True
+    def glance(self, pixels: NDArray[np.uint8]) -> float:
+        return 1.0
 
 
 class WholePictureReader(WhiteReader):
@@ -205,6 +205,38 @@ def test_a_caption_that_comes_again_between_sparse_readings_is_two_spans(tmp_pat
         assert reading.covered is not None
         assert sum(stop - start for start, stop in reading.covered) < 4
         index.cancel()
+
+
+class PatternReader(WhiteReader):
+    """Takes every frame to hold something that may be text, though hardly a row of letters."""
+
+    def __init__(self) -> None:
+        self.read_frames = 0
+
+    def read(self, pixels: NDArray[np.uint8]) -> tuple[TextLine, ...]:
+        self.read_frames += 1
+        return super().read(pixels)
+
+    def glance(self, pixels: NDArray[np.uint8]) -> float:
+        return 0.4
+
+
+@pytest.mark.parametrize(("shown", "is_all_read"), [((), False), (((6.0, 18.0),), True)])
+def test_what_is_read_in_vain_again_and_again_is_left_out_and_told(
+    tmp_path: Path, shown: tuple[tuple[float, float], ...], is_all_read: bool
+) -> None:
+    clip = write_moving(tmp_path / "moving.mp4", seconds=24.0, shown=shown)
+    reader = PatternReader()
+    with Video(clip) as video, open_index(video, open_encoder("hashing"), tmp_path / "cache") as index:
+        index.wait()
+        text = ScreenText(video, Samples(index, video.info.duration_seconds), lambda: reader, tmp_path / "cache")  # type: ignore[arg-type, return-value]
+        reading = text.read_window(0.0, 24.0)
+        assert reader.read_frames == len(reading.looked_at)
+        assert (reading.covered is None) == is_all_read
+        assert (reader.read_frames > 12) == is_all_read
+        read_frames = reader.read_frames
+        assert text.read_window(0.0, 24.0) == reading
+        assert reader.read_frames == read_frames
 
 
 def test_of_several_showings_of_the_best_text_the_first_is_named() -> None:

@@ -177,7 +177,7 @@ def test_several_videos_are_asked_about_and_their_evidence_played(
     tab: Tab, comparing: RunningServer, width: int, is_dark: bool
 ) -> None:
     tab.open(comparing.url, width, is_dark)
-    tab.wait("document.querySelectorAll('#allowed option').length === 2")
+    tab.wait("document.querySelectorAll('#allowed option').length === 4")
     name_video(tab, "clip.mp4")
     focus(tab, "further")
     tab.press("Enter")

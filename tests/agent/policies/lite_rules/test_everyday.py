@@ -182,5 +182,7 @@ def test_a_second_of_words_that_are_only_like_the_asked_ones_is_unsure() -> None
     said = (Finding("speech", 9.0, 12.0, "We open early on Sundays.", 0.9),)
     named = answered("When does she mention Sundays?", search_speech=said)
     alike = answered("When does she mention Mondays?", search_speech=said)
+    unlike = answered("When do Sundays begin?", search_speech=said)  # what is spoken of need not happen then
     assert (named.text, named.confidence) == ("9 seconds", 0.6)
+    assert (unlike.confidence or 0.0) <= 0.5
     assert alike.cannot_tell or (alike.confidence or 1.0) < 0.5

@@ -135,6 +135,39 @@ def test_a_number_that_stands_alone_is_unsure_where_nothing_beside_it_is_of_the_
     assert compute_confidence(reading, apart) < 0.6 < compute_confidence(reading, near)
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How much does the soup cost?",
+        "How much does she say the soup costs?",
+        "Was kostet die Suppe?",
+        "¿Cuánto cuesta la sopa?",
+        "Combien coûte la soupe ?",
+        "Сколько стоит суп?",
+        "汤多少钱?",
+        "How many percent is the discount?",
+        "What is the temperature in Oslo?",
+        "What is the phone number?",
+        "How many people sit at the table?",
+    ],
+)
+def test_a_number_of_something_else_is_no_price_percentage_or_count(question: str) -> None:
+    reading = read_question(Question("v.mp4", question), 60.0)
+    found = rank(reading, lines("There were nine of us that night.", spoken=True))
+    assert found[0].text == "nine"
+    assert compute_confidence(reading, found) < 0.5
+
+
+def test_the_sign_of_a_value_tells_which_number_is_meant() -> None:
+    texts = ("Fair 2019", "12:30", "20% off", "€ 9", "Tel. 0391 555 21", "-4°C")
+    assert best("What is the phone number?", *texts) == "0391 555 21"
+    assert best("Wie viel Prozent Rabatt gibt es?", *texts) == "20"
+    assert best("Сколько это стоит?", *texts) == "€ 9"
+    assert best("Quelle est la température ?", *texts) == "-4"
+    assert best("In which year was it?", *texts) == "2019"
+    assert best("What does the clock show?", *texts) == "12:30"
+
+
 def test_an_option_is_found_in_digits_or_words_and_without_spaces() -> None:
     assert find_mentions("three rabbits", lines("3 RABBITS"))[0][1] == 1.0
     assert find_mentions("breaking news", lines("BREAKINGNEWS 10:45"))[0][1] == 1.0

@@ -1,0 +1,43 @@
+"""What type of value a piece is, by its form and the signs beside it."""
+
+import pytest
+
+from agent.policies.lite_rules.forms import cut_pieces, find_unit, find_value_type
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "kind"),
+    [
+        ("only € 9 today", "€ 9", "price"),
+        ("forty million euros", "forty million", "price"),
+        ("всего 30 рублей", "30", "price"),
+        ("SOUP 4.50", "4.50", "price"),
+        ("20% off", "20", "percent"),
+        ("noch 12 Prozent", "12", "percent"),
+        ("-4°C", "-4", "temperature"),
+        ("今天23度", "23", "temperature"),
+        ("Tel. 0391 555 21", "0391 555 21", "phone"),
+        ("since 1987", "1987", "year"),
+        ("3 May 2024", "3 May 2024", "date"),
+        ("doors 19:30", "19:30", "clock"),
+        ("We open at seven in the morning.", "seven", "clock"),
+        ("there are nine of us", "nine", "number"),
+        ("PLATFORM 7", "7", "number"),
+    ],
+)
+def test_the_type_of_a_value_is_told_by_its_form_and_the_signs_beside_it(line: str, text: str, kind: str) -> None:
+    assert kind in {find_value_type(line, piece) for piece in cut_pieces(line) if piece.text == text}
+
+
+def test_the_day_of_a_week_alone_is_no_date() -> None:
+    assert {find_value_type("See you on Monday", piece) for piece in cut_pieces("See you on Monday")} == {None}
+
+
+def test_words_are_no_value() -> None:
+    assert {find_value_type("Good morning", piece) for piece in cut_pieces("Good morning")} == {None}
+
+
+def test_the_word_behind_a_number_is_its_unit() -> None:
+    units = {piece.text: find_unit("four eggs, 200 g and 7", piece) for piece in cut_pieces("four eggs, 200 g and 7")}
+    assert units["four"] == "eggs"
+    assert units["7"] is None
