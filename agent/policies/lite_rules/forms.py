@@ -84,18 +84,19 @@ _MOST_WORDS = 5
 
 
 ValueType = Literal["price", "date", "clock", "version", "percent", "temperature", "phone", "year", "count", "number"]
-_MONEY = re.compile(r"\s*(?:[€$£¥₽元块]|(?:eur|usd|chf|euros?|dollars?|pounds?|cents?|рубл\w*)\b)", re.IGNORECASE)
 _FOLLOWING_UNITS: dict[ValueType, re.Pattern[str]] = {
-    "price": _MONEY,
-    "percent": re.compile(r"\s*(?:[%％]|(?:per ?cent|prozent|por ciento|pour ?cent|процент\w*)\b)", re.IGNORECASE),
-    "temperature": re.compile(r"\s*(?:[°℃度]|(?:degrees?|grad|grados?|degrés?|градус\w*|C)\b)", re.IGNORECASE),
+    "price": re.compile(
+        r"\s?(?:[€$£¥₽元块]|(?:eur|usd|chf|euros?|dollars?|pounds?|cents?|рубл[а-я]{0,3})\b)", re.IGNORECASE
+    ),
+    "percent": re.compile(
+        r"\s?(?:[%％]|(?:per ?cent|prozent|por ciento|pour ?cent|процент[а-я]{0,3})\b)", re.IGNORECASE
+    ),
+    "temperature": re.compile(r"\s?(?:[°℃度]|(?:degrees?|grad|grados?|degrés?|градус[а-я]{0,3}|C)\b)", re.IGNORECASE),
 }
-_NUMBER_TYPES: dict[ValueType, re.Pattern[str]] = {
-    "price": re.compile(r"\d+[.,]\d{2}"),
-    "phone": re.compile(r"(?=(?:\D?\d){7})[+(\d][\d ()/-]*[ ()/-][\d ()/-]*"),  # seven digits or more, in groups
-    "year": re.compile(r"1[5-9]\d{2}|20\d{2}"),
-}
-_WEEKDAY = re.compile(r"\w+day", re.IGNORECASE)
+_WHOLE_PRICE, _YEAR = re.compile(r"(?<!\d)\d++[.,]\d{2}"), re.compile(r"1[5-9]\d{2}|20\d{2}")
+_LEAST_PHONE = 7
+"""Digits of a telephone number at least, which are in groups."""
+_WEEKDAY = re.compile(r"(?:mon|tues|wednes|thurs|fri|satur|sun)day", re.IGNORECASE)
 _UNIT = re.compile(r"[ -]?([^\W\d_]{2,})")
 
 
@@ -203,11 +204,13 @@ def find_value_type(text: str, piece: Piece) -> ValueType | None:
         return piece.form
     if piece.form != "number":
         return None
-    if before and before in "€$£¥₽":
+    if (before and before in "€$£¥₽") or _WHOLE_PRICE.fullmatch(piece.text):
         return "price"
-    units = (kind for kind, unit in _FOLLOWING_UNITS.items() if unit.match(after))
-    forms = (kind for kind, form in _NUMBER_TYPES.items() if form.fullmatch(piece.text))
-    return next(iter((*units, *forms)), "number")
+    if (unit := next((kind for kind, unit in _FOLLOWING_UNITS.items() if unit.match(after)), None)) is not None:
+        return unit
+    if not re.search(r"[.,]|^\d*$", piece.text) and sum(map(str.isdigit, piece.text)) >= _LEAST_PHONE:
+        return "phone"
+    return "year" if _YEAR.fullmatch(piece.text) else "number"
 
 
 def find_unit(text: str, piece: Piece) -> str | None:
