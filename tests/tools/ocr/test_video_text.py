@@ -254,7 +254,7 @@ def test_a_reading_holds_until_the_picture_changes() -> None:
 
 @needs_ocr
 def test_what_was_read_before_changes_no_result(tmp_path: Path) -> None:
-    clip = write_captioned(tmp_path / "long.mp4", seconds=12.0, shown=(4.4, 7.7))
+    clip = write_captioned(tmp_path / "long.mp4", seconds=40.0, shown=(12.4, 15.7))
     with Video(clip) as video:
         index = open_index(video, open_encoder("hashing"), tmp_path / "cache")
         index.wait()
@@ -262,10 +262,10 @@ def test_what_was_read_before_changes_no_result(tmp_path: Path) -> None:
             ScreenText(video, Samples(index, video.info.duration_seconds), TextReader, tmp_path / name)
             for name in ("fresh", "used")
         )
-        for second in range(2, 10):
+        for second in range(10, 18):
             used.read_frame(video.read_frame(second + 0.5), FULL_FRAME, second + 0.6)
             used.read_window(second, second + 1.0, 2)
-        readings = [text.read_window(0.0, 12.0, 4) for text in (fresh, used)]
+        readings = [text.read_window(0.0, 40.0, 4) for text in (fresh, used)]
         assert readings[0] == readings[1]
         assert fresh.refined(readings[0].spans[0], readings[0].looked_at) == used.refined(
             readings[1].spans[0], readings[1].looked_at
