@@ -10,7 +10,7 @@
 # make test-browser   looks at the reports and drives the server's page in a real browser (BROWSER=chromium)
 # make test-vllm      a real vLLM server and engine on a CPU, in an environment of their own (Linux, Python 3.11)
 # make test-ray       indexing and benchmarks on Ray, which it installs
-# make test-doors     clients of the doors that need an environment of their own
+# make test-doors     clients of the doors, and a harness, that need an environment of their own
 # make speed          the speed goals as ratios in one run
 # make run2           builds a small model that sees, trains and evaluates it: one GPU, hours; goes on where it was
 # make run2-smoke     the same stages in tiny numbers, on a CPU

@@ -18,7 +18,7 @@ from typing import Any
 from agent.ending import Parser
 from evals.command_line import end_with_page
 from evals.score import Scored, read_run
-from evals.scoring.bert_score import BertScore
+from evals.scoring.bert.bert_score import BertScore
 from evals.statistics.tables import render_table
 from tools.observation import MissingPartError
 from tools.packaged_weights import is_installed, make_install_command

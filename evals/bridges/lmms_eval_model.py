@@ -4,7 +4,8 @@
     python -m lmms_eval --model videosleuth --model_args policy=lite --tasks videomme --batch_size 1
 
 lmms-eval finds it by the entry point `videosleuth` of the group `lmms_eval.models`. It answers tasks that generate a
-text about one video; it has no likelihoods. Written after lmms-eval 0.7.
+text about one video; it has no likelihoods. `make test-doors` plays a drawn video inside lmms-eval 0.7.3; last on
+2026-11-30.
 """
 
 from collections.abc import Sequence

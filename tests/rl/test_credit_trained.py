@@ -22,7 +22,7 @@ from rl.rewards.preset import load_preset
 from rl.train import main
 from tests.rl.dictated import DictatedSampler, Script
 from tests.rl.marks import trl_warns
-from tests.rl.small_training import LOOK, SCRIPTS, built, rollouts_of, say, training
+from tests.rl.small_training import LOOK, SCRIPTS, TWO_TOOLS, built, rollouts_of, say, training
 
 pytest.importorskip("trl", reason="needs the rl extra")
 pytestmark = trl_warns
@@ -219,7 +219,14 @@ def _row_of(told: Sequence[TrainingRow], ids: torch.Tensor, mask: torch.Tensor) 
 
 def test_minibatches_are_trained_and_questions_asked_for_each_batch_of_rollouts(model: Path, tmp_path: Path) -> None:
     told = {"learning_rate": 1e-3, "mask_cut": False, "minibatches": 2}
-    short: dict[str, Any] = {"rows_at_once": 1, "generations": 2, "steps": 4, "save_every": 2, "keep_runs": True}
+    short: dict[str, Any] = {
+        "rows_at_once": 1,
+        "generations": 2,
+        "steps": 4,
+        "save_every": 2,
+        "keep_runs": True,
+        "play": TWO_TOOLS,
+    }
     wanted = training(model, tmp_path / "straight", update=told, **short)
     assert wanted.asked_questions == 2
     straight = trained(wanted, SCRIPTS[1:3])
@@ -308,7 +315,7 @@ def log(out: Path) -> list[dict[str, Any]]:
 def test_a_preset_that_was_refused_is_trained(
     model: Path, tmp_path: Path, preset: str, scripts: Sequence[Script | None]
 ) -> None:
-    short = {"generations": 2, "rows_at_once": 1, "steps": 1, "preset": preset, "keep_runs": True}
+    short = {"generations": 2, "rows_at_once": 1, "steps": 1, "preset": preset, "keep_runs": True, "play": TWO_TOOLS}
     last = trained(training(model, tmp_path, **short), scripts)
     [told] = log(tmp_path)
     assert told["loss"] is not None
@@ -336,7 +343,7 @@ def test_a_training_with_earlier_groups_goes_on_as_if_it_had_not_been_stopped(mo
     right = Counter(LETTERS[e.option] for e in examples if e.option is not None).most_common()
     never = next(letter for letter in "ABCD" if letter not in dict(right))
     scripts: tuple[Script, ...] = ((say(right[0][0]),), (say(never),))
-    short: dict[str, Any] = {"generations": 2, "rows_at_once": 2, "sampling": {"replay_groups": 2}}
+    short: dict[str, Any] = {"generations": 2, "rows_at_once": 2, "sampling": {"replay_groups": 2}, "play": TWO_TOOLS}
     straight = trained(training(model, tmp_path / "straight", steps=4, **short), scripts)
     came_back = [row["step"] for row in log(tmp_path / "straight") if row["sampling/replayed"] == 1.0]
     assert came_back, "else nothing is shown"

@@ -16,7 +16,7 @@ from rl.rewards.preset import load_preset
 from rl.train import main, run_command_line
 from tests.rl.dictated import DictatedSampler, Script
 from tests.rl.marks import trl_warns
-from tests.rl.small_training import DATA, LOOK, SCRIPTS, built, rollouts_of, say, training
+from tests.rl.small_training import DATA, LOOK, SCRIPTS, TWO_TOOLS, built, rollouts_of, say, training
 
 pytest.importorskip("trl", reason="needs the rl extra")
 pytestmark = trl_warns
@@ -44,7 +44,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def wanted(model: Path, out: Path, **alarms: Any) -> Training:
-    return training(model, out, steps=STEPS, generations=2, rows_at_once=2, alarms=OFF | {"steps": 2} | alarms)
+    settings = {"steps": STEPS, "generations": 2, "rows_at_once": 2, "play": TWO_TOOLS}
+    return training(model, out, alarms=OFF | {"steps": 2} | alarms, **settings)
 
 
 def test_it_stops_saves_says_why_and_goes_on_with_the_alarm_off(model: Path, tmp_path: Path) -> None:
@@ -147,7 +148,7 @@ def test_a_loss_that_is_no_number_stops_a_training_and_no_checkpoint_has_its_wei
             loss: torch.Tensor = super()._compute_loss(model, inputs)
             return loss * (float("nan") if self.state.global_step == 1 else 1.0)
 
-    told = training(model, tmp_path / "run", steps=3, generations=2, rows_at_once=2, save_every=1)
+    told = training(model, tmp_path / "run", steps=3, generations=2, rows_at_once=2, save_every=1, play=TWO_TOOLS)
     told.out.mkdir()
     trainer = Broken(told, rollouts_of(told, SCRIPTS[1:3]), load_preset(told.preset), lambda _: None)
     trainer.train()

@@ -19,12 +19,12 @@ from rl.train import main, run_command_line
 from tests.rl.cases import OPEN, run
 from tests.rl.dictated import DictatedSampler
 from tests.rl.marks import trl_warns
-from tests.rl.small_training import SCRIPTS, built, rollouts_of, training
+from tests.rl.small_training import SCRIPTS, TWO_TOOLS, built, rollouts_of, training
 from tools.observation import MissingPartError
 
 needs_trl = pytest.mark.usefixtures("trl")
 pytestmark = trl_warns
-SHORT = {"generations": 2, "rows_at_once": 2}
+SHORT = {"generations": 2, "rows_at_once": 2, "play": TWO_TOOLS}
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from evals.scoring.bert_score import BertScore
+from evals.scoring.bert.bert_score import BertScore
 
 WORDS = "[PAD] [UNK] [CLS] [SEP] a red blue cup dog runs".split()
 
