@@ -34,7 +34,7 @@ def test_a_model_is_told_what_the_arguments_are(tool: BaseTool) -> None:
     assert tool.name == "ask_video"
     assert tool.description.startswith("Answer a question about a video")
     assert "Args:" not in tool.description
-    assert tool.args["video"]["description"].startswith("Name or path of the video file;")
+    assert tool.args["video"]["description"].startswith("Name or path of the video file, or of a folder of pictures;")
 
 
 @pytest.mark.parametrize("is_async", [False, True])
