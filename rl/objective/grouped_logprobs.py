@@ -36,6 +36,7 @@ def score_batch(
     seen = attention_mask.bool()
     is_wanted = seen.clone()
     is_wanted[:, :-completion] = False
+    is_wanted &= input_ids < model.get_output_embeddings().weight.shape[0]  # ids of pictures are never sampled
     begins = is_wanted.int().argmax(1).tolist()
     if wanted is not None:
         is_wanted[:, -completion:] &= wanted.bool()

@@ -49,6 +49,8 @@ class AlignSettings(TomlConfig):
     caption_steps: Annotated[int, Field(ge=0)] = 60
     """Steps in which the frozen language model writes captions."""
     instruction_epochs: Count = 1
+    pictures_a_step: Count = 64
+    """Pictures of a step of the connector alone."""
     rows_a_step: Count = 32
     rows_at_once: Count = 16
     word_rate: Annotated[float, Field(gt=0)] = 1e-3
@@ -78,12 +80,32 @@ def align(model: Path, out: Path, settings: AlignSettings, say: Say = lambda _: 
     connector = loaded.model.get_input_embeddings().connector.requires_grad_(True)
     with (_begin(model, out) / LOG).open("a", encoding="utf-8") as log:
         words = WordLoss(loaded, lessons)
-        _train(connector, words, len(rows), settings.word_steps, settings.word_rate, settings, log, say)
+        _train(
+            connector,
+            words,
+            len(rows),
+            settings.pictures_a_step,
+            settings.word_steps,
+            settings.word_rate,
+            settings.seed,
+            log,
+            say,
+        )
 
         def caption(numbers: Sequence[int]) -> torch.Tensor:
             return _mean_loss(loaded.model, [rows[number] for number in numbers], settings.rows_at_once)
 
-        _train(connector, caption, len(rows), settings.caption_steps, settings.caption_rate, settings, log, say)
+        _train(
+            connector,
+            caption,
+            len(rows),
+            settings.rows_a_step,
+            settings.caption_steps,
+            settings.caption_rate,
+            settings.seed,
+            log,
+            say,
+        )
     save_connector(loaded.model, out)
     return out
 
@@ -112,7 +134,9 @@ def instruct(
 
     steps = settings.instruction_epochs * len(rows) // settings.rows_a_step
     with (_begin(model, out) / LOG).open("a", encoding="utf-8") as log:
-        _train(tuned, answer, len(rows), steps, settings.instruction_rate, settings, log, say)
+        _train(
+            tuned, answer, len(rows), settings.rows_a_step, steps, settings.instruction_rate, settings.seed, log, say
+        )
     save_connector(loaded.model, out)
     tuned.save_pretrained(adapter)
 
@@ -153,23 +177,24 @@ def _train(
     model: Any,
     loss_of: Callable[[Sequence[int]], torch.Tensor],
     count: int,
+    rows_a_step: int,
     steps: int,
     rate: float,
-    settings: AlignSettings,
+    seed: int,
     log: Any,
     say: Say,
 ) -> None:
     """Trains the weights with a gradient by AdamW on rows drawn at random, and logs each step."""
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=rate, weight_decay=0.01)
-    rng = random.Random(settings.seed)
+    rng = random.Random(seed)
     left: list[int] = []
     model.train()
     for step in range(steps):
         began = time.perf_counter()
-        while len(left) < settings.rows_a_step:
+        while len(left) < rows_a_step:
             left += rng.sample(range(count), count)
-        numbers, left = left[: settings.rows_a_step], left[settings.rows_a_step :]
+        numbers, left = left[:rows_a_step], left[rows_a_step:]
         for group in optimizer.param_groups:
             group["lr"] = rate * share_of_rate(step, steps, 0.05)
         loss = loss_of(numbers)

@@ -15,6 +15,7 @@ from agent.policies.local.picture_words import FIRST_ID, load_language_model
 from agent.policies.transformers import TransformersPolicy
 from agent.policy import PolicyOptions
 from rl.finetune.rows import TrainingConversation
+from rl.objective.grouped_logprobs import score_batch
 from rl.objective.logprobs import policy_loss
 from tests.rl.look_models import RandomFeatures, tiny_look
 
@@ -103,6 +104,13 @@ def test_rows_that_share_a_picture_have_the_loss_that_they_have_alone(loaded: Lo
     assert together.total.item() == pytest.approx(sum(loss.item() for loss in alone), rel=1e-4)
     together.total.backward()
     assert loaded.model.get_input_embeddings().connector.queries.grad.abs().sum() > 0
+
+
+def test_ids_of_pictures_among_a_completion_are_not_scored(loaded: Loaded) -> None:
+    completion = [9, *span(loaded, RED), 8]  # as for a KL term and older probabilities, which ask for every token
+    ids = torch.tensor([[5, 6, *completion]])
+    logps, _ = score_batch(loaded.model, ids, torch.ones_like(ids), len(completion), 1.0)
+    assert torch.equal(logps[0] != 0, torch.tensor([token < FIRST_ID for token in completion]))
 
 
 def test_an_adapter_in_the_folder_is_used(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
