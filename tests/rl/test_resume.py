@@ -63,7 +63,7 @@ def test_killed_in_its_third_step_it_ends_as_if_it_had_not_been(
         trained(training(model, tmp_path / "killed", **settings), killed_at(3))
     said: list[str] = []
     resumed = trained(training(model, tmp_path / "killed", **settings), said.append)
-    assert [line.partition("  ")[0] for line in said] == ["step 3/3"]
+    assert [line.partition("  ")[0] for line in said if "/3" in line] == ["step 3/3"]  # a slow machine says more
     name = "model.safetensors" if lora is None else "adapter_model.safetensors"
     first, second = (load_file(folder / name) for folder in (straight, resumed))
     assert first.keys() == second.keys()

@@ -411,11 +411,16 @@ def _compute_type_signs(reading: ParsedQuestion, piece: Piece, text: str, *, is_
         return {}
     found = "count" if found == "number" and asked == "count" and is_labelled else found
     return {
+        "counts what is asked": float(asked == "count" and unit is not None and _is_like_any(unit, reading.asked)),
         "of the type": float(found == asked and asked != "number"),
         "of no type": float(found == "number" != asked),
         "of another type": float(found not in ("number", asked)),
-        "of another unit": float(unit is not None and not any(_compute_similarities(unit, reading.asked))),
+        "of another unit": float(unit is not None and not _is_like_any(unit, reading.asked)),
     }
+
+
+def _is_like_any(word: str, others: Sequence[str]) -> bool:
+    return any(_compute_similarities(word, others))
 
 
 def _find_link_before(text: str) -> list[str]:
