@@ -80,32 +80,14 @@ def align(model: Path, out: Path, settings: AlignSettings, say: Say = lambda _: 
     connector = loaded.model.get_input_embeddings().connector.requires_grad_(True)
     with (_begin(model, out) / LOG).open("a", encoding="utf-8") as log:
         words = WordLoss(loaded, lessons)
-        _train(
-            connector,
-            words,
-            len(rows),
-            settings.pictures_a_step,
-            settings.word_steps,
-            settings.word_rate,
-            settings.seed,
-            log,
-            say,
-        )
+        by = Schedule(settings.pictures_a_step, settings.word_steps, settings.word_rate, settings.seed)
+        _train(connector, words, len(rows), by, log, say)
 
         def caption(numbers: Sequence[int]) -> torch.Tensor:
             return _mean_loss(loaded.model, [rows[number] for number in numbers], settings.rows_at_once)
 
-        _train(
-            connector,
-            caption,
-            len(rows),
-            settings.rows_a_step,
-            settings.caption_steps,
-            settings.caption_rate,
-            settings.seed,
-            log,
-            say,
-        )
+        by = Schedule(settings.rows_a_step, settings.caption_steps, settings.caption_rate, settings.seed)
+        _train(connector, caption, len(rows), by, log, say)
     save_connector(loaded.model, out)
     return out
 
@@ -134,11 +116,21 @@ def instruct(
 
     steps = settings.instruction_epochs * len(rows) // settings.rows_a_step
     with (_begin(model, out) / LOG).open("a", encoding="utf-8") as log:
-        _train(
-            tuned, answer, len(rows), settings.rows_a_step, steps, settings.instruction_rate, settings.seed, log, say
-        )
+        by = Schedule(settings.rows_a_step, steps, settings.instruction_rate, settings.seed)
+        _train(tuned, answer, len(rows), by, log, say)
     save_connector(loaded.model, out)
     tuned.save_pretrained(adapter)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How a stage is trained."""
+
+    rows: int
+    """Rows, or pictures, of a step."""
+    steps: int
+    rate: float
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -177,37 +169,34 @@ def _train(
     model: Any,
     loss_of: Callable[[Sequence[int]], torch.Tensor],
     count: int,
-    rows_a_step: int,
-    steps: int,
-    rate: float,
-    seed: int,
+    by: Schedule,
     log: Any,
     say: Say,
 ) -> None:
     """Trains the weights with a gradient by AdamW on rows drawn at random, and logs each step."""
     weights = [weight for weight in model.parameters() if weight.requires_grad]
-    optimizer = torch.optim.AdamW(weights, lr=rate, weight_decay=0.01)
-    rng = random.Random(seed)
+    optimizer = torch.optim.AdamW(weights, lr=by.rate, weight_decay=0.01)
+    rng = random.Random(by.seed)
     left: list[int] = []
     model.train()
-    for step in range(steps):
+    for step in range(by.steps):
         began = time.perf_counter()
-        while len(left) < rows_a_step:
+        while len(left) < by.rows:
             left += rng.sample(range(count), count)
-        numbers, left = left[:rows_a_step], left[rows_a_step:]
+        numbers, left = left[: by.rows], left[by.rows :]
         for group in optimizer.param_groups:
-            group["lr"] = rate * share_of_rate(step, steps, 0.05)
+            group["lr"] = by.rate * share_of_rate(step, by.steps, 0.05)
         loss = loss_of(numbers)
         if loss.requires_grad:
             loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        told = {"step": step + 1, "of": steps, "loss": loss.item(), "seconds": time.perf_counter() - began}
+        told = {"step": step + 1, "of": by.steps, "loss": loss.item(), "seconds": time.perf_counter() - began}
         log.write(json.dumps(told) + "\n")
         log.flush()
-        if (step + 1) % max(1, steps // 20) == 0:
-            say(f"step {step + 1} of {steps}: loss {told['loss']:.4f}, {told['seconds']:.2f} s")
+        if (step + 1) % max(1, by.steps // 20) == 0:
+            say(f"step {step + 1} of {by.steps}: loss {told['loss']:.4f}, {told['seconds']:.2f} s")
     model.eval()
 
 
