@@ -40,6 +40,8 @@ class FakeRay:
     def init(self, address: str, **_: Any) -> None:
         if address.startswith("nowhere"):
             raise ConnectionError("no such cluster")
+        if address.startswith("busy"):
+            raise Exception("the node timed out")
         self.address, self.is_open = address, True
 
     def shutdown(self) -> None:

@@ -49,7 +49,7 @@ def open_ray(address: str) -> Iterator[Any]:
     local = {"include_dashboard": False} if address == "local" else {}
     try:
         ray.init(address, runtime_env={"env_vars": known}, log_to_driver=False, logging_level="ERROR", **local)
-    except (ConnectionError, ValueError) as error:
+    except Exception as error:  # Ray has no type of its own for a node that does not come up in time, or at all
         raise ValueError(f"no Ray cluster answers at {address}: {error}") from None
     try:
         yield ray

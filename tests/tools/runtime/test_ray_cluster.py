@@ -44,6 +44,8 @@ def test_an_error_of_the_work_comes_as_it_is_and_the_cluster_is_left(ray: FakeRa
 def test_without_cluster_or_package_it_is_said(ray: FakeRay, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="no Ray cluster answers at nowhere:1: no such cluster"):
         list(work_off(halve, [2], "nowhere:1"))
+    with pytest.raises(ValueError, match="no Ray cluster answers at busy:1: the node timed out"):
+        list(work_off(halve, [2], "busy:1"))
     monkeypatch.setattr(ray_cluster, "is_installed", lambda name: False)
     with pytest.raises(MissingPartError, match="Ray is not installed: run `pip install"):
         list(work_off(halve, [2], "local"))
