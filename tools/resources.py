@@ -136,7 +136,7 @@ class ToolResources:
 
     def close(self) -> None:
         """Stops indexing, leaving a usable cache, and closes the video."""
-        self.index.cancel()
+        self.index.close()
         self.video.close()
 
     @property

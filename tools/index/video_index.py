@@ -17,6 +17,7 @@ import weakref
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -175,7 +176,7 @@ class VideoIndex:
         self._waiting = 0
         self._asked_at = time.monotonic()  # when a call had precedence last
         self._are_tiles_awaited = threading.Event()
-        self._is_whole = self._is_tiled = False
+        self._is_whole = self._is_tiled = self._is_closed = False
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run_in_background, name="index", daemon=True)
         self._load_if_whole()
@@ -189,7 +190,7 @@ class VideoIndex:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.cancel()
+        self.close()
 
     @property
     def fps(self) -> float:
@@ -216,7 +217,9 @@ class VideoIndex:
             with self._lock:
                 if self._store is None:
                     self._raise_error()
-                    self._store = FrameStore(self._store_folder, self._decoded_again)
+                    # of the video, not of the index, which its own finalizer would keep alive for good
+                    decode_again = partial(_decode_sampled, self._video, self._stored_height)
+                    self._store = FrameStore(self._store_folder, decode_again)
                     weakref.finalize(self, self._store.close)
         if not self._is_whole and self._thread.is_alive():
             self._store.refresh()
@@ -247,11 +250,6 @@ class VideoIndex:
         for frame in self._video.read(missing, self._stored_height) if missing else ():
             found |= {asked: encode_stored(frame) for asked in missing if is_same_moment(asked, frame.seconds)}
         return found
-
-    def _decoded_again(self, seconds: float) -> Frame | None:
-        """The frame of a stored picture, from the video."""
-        frame = next(self._video.read([seconds], max_height=self._stored_height), None)
-        return frame if frame is not None and abs(frame.seconds - seconds) < SAME_MOMENT_SECONDS else None
 
     def wait_searchable(self, timeout_seconds: float | None = None) -> bool:
         """Waits until a search can find something: a second or so; False if that took too long."""
@@ -294,7 +292,12 @@ class VideoIndex:
             start_seconds: start of the window.
             stop_seconds: end of the window, not included.
             patience_seconds: time for embedding tiles.
+
+        Raises:
+            ValueError: the index is closed.
         """
+        if self._is_closed:
+            self._raise_error()
         if not self._is_tiled:
             with self.first():
                 self._look_closer(
@@ -341,6 +344,21 @@ class VideoIndex:
         self._is_cancelled.set()
         if self._thread.ident is not None:
             self._thread.join()
+
+    def close(self) -> None:
+        """Stops the background, and lets go of vectors, thumbnails and the file of pictures: nothing is found any more.
+
+        At once, since an index and the tools that look at it hold each other, which Python notices only now and then.
+        """
+        self.cancel()
+        self._error = self._error or ValueError(f"the index of {self._video.path} is closed")
+        self._is_closed = True
+        with self._lock:
+            store, self._store = self._store, None
+        if store is not None:
+            store.close()
+        self._forget()
+        self._frames_ended.set()  # whoever waits is told
 
     def _raise_error(self) -> None:
         if self._error is not None:
@@ -584,6 +602,12 @@ class VideoIndex:
     def _report(self, stage: str, done: int, total: int, left_seconds: float | None) -> None:
         if self._on_progress is not None:
             self._on_progress(IndexProgress(stage, min(done, total), total, left_seconds))
+
+
+def _decode_sampled(video: VideoSource, height: int, seconds: float) -> Frame | None:
+    """The frame of a stored picture, from the video."""
+    frame = next(video.read([seconds], max_height=height), None)
+    return frame if frame is not None and abs(frame.seconds - seconds) < SAME_MOMENT_SECONDS else None
 
 
 def _stop(is_cancelled: threading.Event, thread: threading.Thread) -> None:

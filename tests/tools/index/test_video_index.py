@@ -1,3 +1,4 @@
+import gc
 import json
 import logging
 import os
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import weakref
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -157,8 +159,9 @@ def test_progress_ends_at_the_total_and_estimates_what_is_left(video: Video, tmp
     seen: list[IndexProgress] = []
     with open_index(video, CountingEncoder(0.0005), tmp_path, seen.append) as index:
         assert index.wait_tiled(60)
+        rows = index.frames.rows
     assert list(dict.fromkeys(progress.stage for progress in seen)) == ["keyframes", "frames", "tiles"]
-    for stage, total in (("frames", 150), ("tiles", index.frames.rows)):
+    for stage, total in (("frames", 150), ("tiles", rows)):
         steps = [progress for progress in seen if progress.stage == stage]
         assert [progress.done for progress in steps] == sorted(progress.done for progress in steps)
         assert (steps[-1].done, steps[-1].total, steps[-1].eta_seconds) == (total, total, 0)
@@ -194,6 +197,25 @@ def test_cancel_stops_within_a_second_and_the_rest_is_done_next_time(video: Vide
     assert np.array_equal(resumed.seconds, np.arange(150.0))
     assert encoder.pictures <= 150 - done + 1 + resumed.frames.rows * 9 + 40
     assert 60 <= _best(resumed, "red") < 63
+
+
+def test_a_closed_index_holds_neither_vectors_nor_files_and_says_so(video: Video, tmp_path: Path) -> None:
+    with _built(video, tmp_path) as index:
+        store = index.store
+        assert store.jpeg(0)
+    assert (len(index.seconds), len(index.thumbs), index.frames.tiled) == (0, 0, 0)
+    for use in (lambda: store.jpeg(0), lambda: index.search(_query("red"), 1), index.wait, lambda: index.store):
+        with pytest.raises(ValueError, match="closed"):
+            use()
+
+
+def test_an_index_that_nobody_holds_any_more_goes(video: Video, tmp_path: Path) -> None:
+    index = _built(video, tmp_path)
+    assert index.store.jpeg(0)
+    left = weakref.ref(index)
+    del index
+    gc.collect()
+    assert left() is None
 
 
 # --- tiles
@@ -364,7 +386,7 @@ def test_after_kill_9_the_next_start_goes_on_and_ends_the_same(start: Start, vid
         assert np.abs(resumed.thumbs.astype(int) - whole.thumbs).max() <= 6
         assert np.array_equal(resumed.store.seconds, whole.store.seconds)
         assert _best(resumed, "red") == _best(whole, "red")
-    assert encoder.pictures < 100 + resumed.frames.rows * 9
+        assert encoder.pictures < 100 + resumed.frames.rows * 9
     assert next(progress.done for progress in seen if progress.stage == "frames") > 64
 
 
@@ -384,8 +406,8 @@ def test_after_kill_9_among_the_tiles_the_frames_are_whole_at_once_and_only_tile
         assert resumed.wait_tiled(60)
         assert [len(resumed.seconds), resumed.frames.tiled] == [150, resumed.frames.rows]
         assert 60 <= _best(resumed, "red") < 63
+        assert 0 < encoder.pictures <= (resumed.frames.rows - 64) * 9
     assert {progress.stage for progress in seen} == {"frames", "tiles"}
-    assert 0 < encoder.pictures <= (resumed.frames.rows - 64) * 9
 
 
 def test_two_processes_share_the_work_of_one(start: Start, tmp_path: Path) -> None:
@@ -414,8 +436,8 @@ def test_a_follower_sees_the_progress_and_takes_over_when_the_writer_dies(
         assert follower.wait_tiled(60)
         assert np.array_equal(follower.seconds, np.arange(150.0))
         assert 60 <= _best(follower, "red") < 63
+        assert 0 < encoder.pictures < 100 + follower.frames.rows * 9
     assert seen[0].stage == "another process"
-    assert 0 < encoder.pictures < 100 + follower.frames.rows * 9
 
 
 # --- damage
