@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -33,6 +34,14 @@ _USED = "used"
 _NOT_WRITABLE = frozenset(
     (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR)
 )
+
+
+WRITER_PATIENCE_SECONDS = 60.0
+"""How long whoever writes in a folder is waited for without a sign of life; a process that was stopped gives none."""
+_SIGN_SECONDS = 5.0
+"""Time between two signs of life."""
+_LOOK_SECONDS = 0.25
+"""Time between two looks at a lock that somebody else holds."""
 
 
 class CacheError(OSError):
@@ -77,6 +86,79 @@ def open_writer_lock(content_hash: str, root: Path | None = None) -> FileLock:
         clear_way(locks / f"{content_hash}.lock")
     # Not thread-local: the index takes it in its background thread and may be cancelled from another one.
     return FileLock(locks / f"{content_hash}.lock", mode=0o600, thread_local=False)
+
+
+@contextmanager
+def hold_writer_lock(content_hash: str, root: Path | None = None) -> Iterator[None]:
+    """Holds the lock of a folder; waits for it as long as whoever holds it gives signs of life.
+
+    Raises:
+        CacheError: whoever holds it gives none, or the cache folder can't be written.
+    """
+    lock = open_writer_lock(content_hash, root)
+    watch = WriterWatch(lock)
+    while not try_acquire(lock):
+        watch.check()
+        time.sleep(_LOOK_SECONDS)
+    try:
+        with giving_signs_of_life(lock):
+            yield
+    finally:
+        lock.release()
+
+
+def try_acquire(lock: FileLock) -> bool:
+    """Takes a lock unless somebody else holds it; whether it did."""
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return False
+    return True
+
+
+@contextmanager
+def giving_signs_of_life(lock: FileLock) -> Iterator[None]:
+    """Touches the file of a lock that is held, every few seconds, from a thread that stops when the process does."""
+    is_over = threading.Event()
+
+    def touch() -> None:
+        while not is_over.wait(_SIGN_SECONDS):
+            with suppress(OSError):  # the file was removed with the cache: others take a new one
+                os.utime(lock.lock_file)
+
+    thread = threading.Thread(target=touch, name="signs of life", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
+class WriterWatch:
+    """Watches the signs of life of the process that holds a lock."""
+
+    def __init__(self, lock: FileLock) -> None:
+        self._path = Path(lock.lock_file)
+        self._sign_ns: int | None = None
+        self._signed_at = time.monotonic()
+
+    def check(self) -> None:
+        """Does nothing as long as there are signs of life.
+
+        Raises:
+            CacheError: there were none for `WRITER_PATIENCE_SECONDS`.
+        """
+        now = time.monotonic()
+        with suppress(FileNotFoundError):
+            sign_ns = self._path.stat().st_atime_ns  # older releases of filelock change the other one as they try
+            if sign_ns != self._sign_ns:
+                self._sign_ns, self._signed_at = sign_ns, now
+        if now - self._signed_at >= WRITER_PATIENCE_SECONDS:
+            raise CacheError(
+                f"another process holds {self._path} and has given no sign of life for {WRITER_PATIENCE_SECONDS:g} s: "
+                "let it go on or end it, if it was stopped, or set VIDEOSLEUTH_CACHE to a folder elsewhere"
+            )
 
 
 def _make_root(root: Path) -> None:

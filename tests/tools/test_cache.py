@@ -1,15 +1,18 @@
 import errno
 import os
+import threading
 import time
 from pathlib import Path
 
 import pytest
 from pydantic import TypeAdapter
 
+import tools.cache
 from tools.cache import (
     CacheError,
     explain_write_errors,
     find_cache_root,
+    hold_writer_lock,
     keep,
     list_cached_videos,
     load_kept,
@@ -55,6 +58,38 @@ def test_prune_removes_the_least_recently_used_first(tmp_path: Path) -> None:
     assert not old.exists()
     assert middle.exists()
     assert new.exists()
+
+
+def test_whoever_holds_a_lock_and_gives_no_sign_of_life_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tools.cache, "WRITER_PATIENCE_SECONDS", 0.5)
+    with (
+        open_writer_lock("a", tmp_path).acquire(timeout=0),
+        pytest.raises(CacheError, match=r"a\.lock and has given no sign of life for 0\.5 s"),
+        hold_writer_lock("a", tmp_path),
+    ):
+        raise AssertionError("two hold it")
+
+
+def test_whoever_holds_a_lock_and_works_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tools.cache, "WRITER_PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr(tools.cache, "_SIGN_SECONDS", 0.05)
+    order, is_held = [], threading.Event()
+
+    def work() -> None:
+        with hold_writer_lock("a", tmp_path):
+            is_held.set()
+            time.sleep(1.5)
+            order.append("done")
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    assert is_held.wait(10)
+    with hold_writer_lock("a", tmp_path):
+        order.append("next")
+    worker.join()
+    assert order == ["done", "next"]
 
 
 def test_prune_spares_what_is_kept_being_written_or_lately_used(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
-from tools.cache import keep, load_kept, make_video_folder, open_writer_lock
+from tools.cache import hold_writer_lock, keep, load_kept, make_video_folder
 from tools.demux.file_kind import VIDEO_SUFFIXES, find_pictures, find_videos
 from tools.encoders.registry import Encoder
 from tools.index.builder import count_tiles
@@ -221,9 +221,13 @@ class Library:
             self._files.pop(key)
 
     def save(self) -> None:
-        """Brings the shards up to date with the videos, and writes the catalogue."""
+        """Brings the shards up to date with the videos, and writes the catalogue.
+
+        Raises:
+            CacheError: the cache can't be written, or another process that was stopped is writing it.
+        """
         make_video_folder(self._name, self._cache)  # it may have been pruned meanwhile
-        with open_writer_lock(self._name, self._cache):
+        with hold_writer_lock(self._name, self._cache):
             kept = load_kept(self._home / "catalogue.json", _CATALOGUE)
             self._videos = ({} if kept is None else self._select_present(kept)) | self._videos
             wanted = {

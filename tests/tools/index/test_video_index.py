@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 import weakref
 import zlib
@@ -19,9 +20,10 @@ import av
 import numpy as np
 import pytest
 
+import tools.cache
 from tests.poison import POISONS, poison, victim
 from tools.cache import CacheError, keep
-from tools.deadline import set_deadline
+from tools.deadline import OutOfTime, run_in_time, set_deadline
 from tools.encoders.hashing import HashingEncoder
 from tools.index.video_index import IndexProgress, VideoIndex, open_index
 from tools.video.video import Video
@@ -40,6 +42,17 @@ class CountingEncoder(HashingEncoder):
     def encode_images(self, pixels: Sequence[np.ndarray]) -> np.ndarray:
         self.pictures += len(pixels)
         time.sleep(self._seconds * len(pixels))
+        return super().encode_images(pixels)
+
+
+class WaitingEncoder(HashingEncoder):
+    """Embeds no picture before it may."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+
+    def encode_images(self, pixels: Sequence[np.ndarray]) -> np.ndarray:
+        assert self.gate.wait(60)
         return super().encode_images(pixels)
 
 
@@ -303,6 +316,24 @@ def test_tiles_wait_while_somebody_comes_first_and_a_search_has_a_deadline(spots
         assert index.frames.compute_tiled_share(0, 60) == 1
 
 
+def test_a_call_that_was_left_behind_at_its_deadline_has_no_precedence(spots: Video, tmp_path: Path) -> None:
+    """Whoever waits for all tiles would wait for a tool that hangs for ever."""
+    hangs = threading.Event()
+    with open_index(spots, CountingEncoder(), tmp_path) as index:
+
+        def call() -> None:
+            with index.first():
+                hangs.wait()
+
+        try:
+            with set_deadline(0.1):
+                (left,) = run_in_time([call], grace_seconds=0.1)
+            assert isinstance(left, OutOfTime)
+            assert index.wait_tiled(60)
+        finally:
+            hangs.set()
+
+
 # --- other processes
 
 _PROCESS = """
@@ -438,6 +469,35 @@ def test_a_follower_sees_the_progress_and_takes_over_when_the_writer_dies(
         assert 60 <= _best(follower, "red") < 63
         assert 0 < encoder.pictures < 100 + follower.frames.rows * 9
     assert seen[0].stage == "another process"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs SIGSTOP")
+def test_a_writer_that_was_stopped_is_waited_for_a_while_and_then_named(
+    start: Start, video: Video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tools.cache, "WRITER_PATIENCE_SECONDS", 1.0)
+    writer = start(tmp_path, 0.003, stops_after=110)
+    writer.send_signal(signal.SIGSTOP)
+    with (
+        open_index(video, HashingEncoder(), tmp_path) as follower,
+        pytest.raises(CacheError, match="no sign of life for 1 s: let it go on or end it"),
+    ):
+        follower.wait_tiled(60)
+
+
+def test_a_writer_that_is_only_slow_is_waited_for(
+    video: Video, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tools.cache, "WRITER_PATIENCE_SECONDS", 2.0)
+    monkeypatch.setattr(tools.cache, "_SIGN_SECONDS", 0.1)
+    encoder = WaitingEncoder()
+    with (
+        open_index(video, encoder, tmp_path),
+        open_index(video, HashingEncoder(), tmp_path) as follower,
+    ):
+        assert not follower.wait_searchable(3.0)
+        encoder.gate.set()
+        assert follower.wait_tiled(60)
 
 
 # --- damage
