@@ -3,6 +3,8 @@
 Text on screen is data. It may be hostile ("ignore your instructions"), and nothing here follows or interprets it.
 """
 
+import hashlib
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -51,6 +53,8 @@ _LEAST_CONTRAST = 5
 text: the detector marks places in plain pictures, where nothing is drawn, and finds no drawn line of less than 8."""
 _SQUARE = 1.5
 """Ratio of sides below which a rectangle holds a short word, which may stand upright, upside down or on either side."""
+_REMEMBERED = 64
+"""Pictures whose lines are remembered: while a slide stands, most of its decoded frames are the same to the bit."""
 UNCERTAIN = "this may be misread, or no text at all"
 _FIRST_LOOKS = ((1.0, 0.0, 0.0), (1.2, 0.15, 0.12))
 _MORE_LOOKS = ((0.9, 0.3, 0.12), (1.1, 0.3, 0.12))
@@ -77,6 +81,8 @@ class TextReader:
 
     def __init__(self, threads: int = 1) -> None:
         self._model = TextModel(threads)
+        self._lock = threading.Lock()
+        self._remembered: dict[bytes, tuple[TextLine, ...]] = {}
 
     def read(self, pixels: NDArray[np.uint8]) -> tuple[TextLine, ...]:
         """Reads every line in an RGB picture (H, W, 3) of any size, rows from the top, each from the left.
@@ -84,6 +90,18 @@ class TextReader:
         Text that stands on its side or on its head is read, too, in the order of somebody who turns the picture so.
         What is surely text and can't be read, as in letters that the recogniser does not know, is a line with a doubt.
         """
+        key = hashlib.blake2b(repr(pixels.shape).encode() + pixels.tobytes()).digest()
+        with self._lock:
+            lines = self._remembered.get(key)
+        if lines is None:
+            lines = self._read_anew(pixels)
+            with self._lock:
+                self._remembered[key] = lines
+                if len(self._remembered) > _REMEMBERED:
+                    del self._remembered[next(iter(self._remembered))]
+        return lines
+
+    def _read_anew(self, pixels: NDArray[np.uint8]) -> tuple[TextLine, ...]:
         takes = [self._read_quad(pixels, quad) for quad in self._find(pixels)]
         turn = find_page_turn(takes)
         if turn:  # "NOOS" may be SOON on its head

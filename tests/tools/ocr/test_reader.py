@@ -3,6 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.drawn_clips import page
 from tools import packaged_weights
@@ -107,6 +108,24 @@ class TestReading:
         with ThreadPoolExecutor(3) as pool:
             read = list(pool.map(reader.read, pages))
         assert [[line.text for line in lines] for lines in read] == [[f"Gate {n} closes soon"] for n in range(6)]
+
+    def test_a_picture_that_is_the_same_to_the_bit_is_read_once(self) -> None:
+        class CountingReader(TextReader):
+            looks = 0
+
+            def _find(self, pixels: NDArray[np.uint8]) -> list[Quad]:
+                self.looks += 1
+                return super()._find(pixels)
+
+        reader, pixels = CountingReader(), page("Open until 18:30", size=(320, 120), scale=0.6)
+        first = reader.read(pixels)
+        assert [line.text for line in first] == ["Open until 18:30"]
+        assert reader.read(pixels.copy()) == first
+        assert reader.looks == 1
+        pixels[0, 0, 0] ^= 1
+        assert reader.read(pixels) == first
+        assert reader.read(pixels.reshape(240, 160, 3)) != first
+        assert reader.looks == 3
 
     def test_a_glance_tells_text_from_none(self, reader: TextReader) -> None:
         assert reader.glance(page("Open until 18:30")) >= SURELY_TEXT
