@@ -1,6 +1,6 @@
 """The same moves are the same game for a user, a benchmark and a training: record, ids, pictures, reward.
 
-A training plays the questions of a video, four runs each: three of a group are dictated, the fourth is what a random
+A training plays two questions of a video, four runs each: three of a group are dictated, the fourth is what a random
 model writes. Then its moves, and nothing else of it, go through `agent.loop.ask.ask` and through `evals.run`, each with
 a policy that renders, tokenises and looks for itself, and says what was said. Each notes what its model was shown.
 """
@@ -18,6 +18,8 @@ from agent.policy import PolicyOptions, ToolAccess
 from agent.rendering.messages import Conversation
 from agent.trajectory import Reply, Stop, Trajectory, Turn, to_json
 from evals.datasets.composed import open_composed
+from evals.datasets.dataset import sample_entries
+from evals.example import Example
 from evals.run import RunConfig, main
 from evals.runner.run_file import Key, key_of, read_stored
 from rl.grpo.rollout import RolloutRunner
@@ -31,6 +33,8 @@ from tools.toolbox import make_toolbox
 FAMILIES = [pytest.param("qwen2_5_vl", marks=pytest.mark.heavy), "qwen3_vl"]
 GROUP = len(SCRIPTS)
 DATA = "drawn,level=1,count=1"
+QUESTIONS = 2
+"""Questions of the video that are played."""
 
 
 @dataclass
@@ -104,6 +108,8 @@ class Ways:
     evaluated: Mapping[Key, Trajectory]
     shown: tuple[Noted, Noted, Noted]
     """To the model of each: training, asking, benchmark."""
+    examples: Mapping[str, Example]
+    """The questions that were played."""
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -116,14 +122,15 @@ def ways(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         options = wanted.play.options(wanted.seed)
         sampler = NotingSampler(model, options)
         asked_of = open_composed(DATA)
-        keys = [(entry.id, sample) for entry in asked_of.asking.entries for sample in range(GROUP)]
+        entries = sample_entries(asked_of.asking.entries, QUESTIONS, options.seed)
+        keys = [(entry.id, sample) for entry in entries for sample in range(GROUP)]
         played = RolloutRunner(asked_of, wanted.run_settings(sampler), sampler)(keys)
         trained = dict(zip(keys, played, strict=True))
         replies = {key: _replies(run.trajectory) for key, run in trained.items()}
 
         user = Replaying(model, options, replies)
         asked = {}
-        for entry in asked_of.asking.entries:
+        for entry in entries:
             footage = entry.source.open(folder).footage
             with make_toolbox(footage, encoder="hashing", cache=folder / "cache") as toolbox:
                 for sample in range(GROUP):
@@ -138,6 +145,7 @@ def ways(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             folder / "run",
             benchmark.spec,
             runs=GROUP,
+            limit=QUESTIONS,
             verify=False,
             encoder="hashing",
             limits=wanted.play.limits(),
@@ -147,11 +155,14 @@ def ways(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         evaluated = {key_of(run): run for run in read_stored(config.out)}
 
         rows = {key: make_row(run, 0, wanted.update.max_tokens, mask_cut=False) for key, run in trained.items()}
-        yield Ways(trained, rows, asked, evaluated, (sampler.noted, user.noted, benchmark.noted))
+        shown = (sampler.noted, user.noted, benchmark.noted)
+        examples = asked_of.examples()
+        yield Ways(trained, rows, asked, evaluated, shown, {entry.id: examples[entry.id] for entry in entries})
 
 
 def test_each_of_the_three_has_played_all_of_it(ways: Ways) -> None:
-    keys = {(entry.id, sample) for entry in open_composed(DATA).asking.entries for sample in range(GROUP)}
+    assert len(ways.examples) == QUESTIONS
+    keys = {(question_id, sample) for question_id in ways.examples for sample in range(GROUP)}
     assert set(ways.trained) == set(ways.asked) == set(ways.evaluated) == keys
     assert Stop.CRASHED not in {run.trajectory.stop for run in ways.trained.values()}
     looks = {len(run.trajectory.calls) for run in ways.trained.values()}
@@ -193,7 +204,7 @@ def test_a_row_of_the_loss_is_the_last_prompt_that_a_user_sent_and_the_reply_to_
 @pytest.mark.parametrize("preset", ["sleuth", "videokr", "longvt", "video-mtr"])
 def test_the_same_moves_earn_the_same(ways: Ways, preset: str) -> None:
     rewards = load_preset(preset)
-    for question_id, example in open_composed(DATA).examples().items():
+    for question_id, example in ways.examples.items():
         keys = [(question_id, sample) for sample in range(GROUP)]
         groups = [
             [ways.trained[key].trajectory for key in keys],
