@@ -20,7 +20,7 @@ from tools.encoders.registry import Encoder
 from tools.index.samples import Samples
 from tools.index.video_index import IndexProgress, open_index
 from tools.observation import MissingPartError
-from tools.ocr.reader import TextReader
+from tools.ocr.reader import TextReader, open_text_reader
 from tools.ocr.video_text import ScreenText
 from tools.packaged_weights import is_installed
 from tools.runtime.threads import choose_thread_count
@@ -281,7 +281,7 @@ class ToolResources:
     def get_reader(self) -> TextReader:
         """The reader of screen text."""
         with self._lock:
-            return self._text_reader
+            return open_text_reader()
 
     @property
     def captioner_spec(self) -> str:
@@ -349,10 +349,6 @@ class ToolResources:
     @cached_property
     def _sound_listener(self) -> SoundListener:
         return SoundListener()
-
-    @cached_property
-    def _text_reader(self) -> TextReader:
-        return TextReader()
 
     @cached_property
     def _captioner(self) -> Captioner:

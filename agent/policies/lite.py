@@ -166,7 +166,7 @@ def load_packaged_similarity() -> Similarity | None:
 
     if not conse.is_installed():
         return None
-    encoder = conse.ConseEncoder()
+    encoder = conse.open_packaged_encoder()
 
     def similarity(text: str, others: Sequence[str]) -> list[float]:
         vectors = encoder.encode_texts([text, *others])

@@ -26,11 +26,14 @@ def random_frame(subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
 
 
 def drawn_frames(count: int, draw: int) -> Callable[[ControlSubject, ControlContext], PolicyInputs]:
-    """A control's function that shows `count` random frames, other ones for each number of the draw."""
+    """A control's function that shows `count` random frames, other ones for each number of the draw.
+
+    All questions of a video are shown the same ones, so that these are indexed and read once.
+    """
 
     def give(subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
         times = desk.toolbox.video.timestamps
-        rng = random.Random(f"{subject.question.id}/{count}/{draw}")
+        rng = random.Random(f"{subject.question.video}/{count}/{draw}")
         chosen = sorted(float(times[place]) for place in rng.sample(range(len(times)), min(count, len(times))))
         if desk.is_model:
             return fix_looks(desk.toolbox, [frame_at(seconds) for seconds in chosen])

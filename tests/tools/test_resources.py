@@ -10,12 +10,16 @@ from numpy.typing import NDArray
 
 from tests.drawn import write_drawn
 from tools import observation_text
+from tools.encoders import conse
 from tools.encoders.hashing import HashingEncoder
+from tools.encoders.registry import open_encoder
+from tools.packaged_weights import is_installed
 from tools.resources import ToolResources
 from tools.speech.search import search_lines
 from tools.speech.subtitles import SpeechLine
 from tools.toolbox import open_toolbox
 from tools.video.video import Video
+from tools.vision.captioner import PackagedCaptioner
 
 
 class Counting(HashingEncoder):
@@ -70,3 +74,20 @@ def test_tools_that_cannot_be_had_leave_no_work_behind(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="has no sound track, got audio 3"):
         open_toolbox(video, encoder="hashing", cache=tmp_path / "cache", audio=3)
     assert "index" not in {thread.name for thread in threading.enumerate()}
+
+
+@pytest.mark.weights
+@pytest.mark.skipif(not conse.is_installed(), reason="needs videosleuth[encoder]")
+@pytest.mark.skipif(not is_installed("rapidocr"), reason="needs videosleuth[ocr]")
+def test_one_video_after_another_loads_no_weights_anew(tmp_path: Path) -> None:
+    readers, labellers = set(), set()
+    for name in ("a", "b"):
+        with Video(write_drawn(tmp_path / f"{name}.mp4")) as video:
+            parts = ToolResources(video, HashingEncoder(), cache=tmp_path / "cache")
+            captioner = parts.get_captioner()
+            assert isinstance(captioner, PackagedCaptioner)
+            readers.add(parts.get_reader())
+            labellers.add(captioner.labeller)
+            parts.close()
+    assert len(readers) == 1
+    assert labellers == {open_encoder("packaged")}

@@ -12,7 +12,7 @@ tiles and costs 1.8 times as much.
 
 import importlib.util
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -97,6 +97,16 @@ class ConseEncoder:
             tuple(Label(self.class_names[index], float(row[index])) for index in np.argsort(-row)[:count])
             for row in self._classifier.classify(pixels)
         ]
+
+
+@lru_cache(1)
+def open_packaged_encoder() -> ConseEncoder:
+    """The packaged encoder, loaded once a process: its file never changes, and many short videos open it in turn.
+
+    Raises:
+        MissingPartError: a package with its weights is not installed.
+    """
+    return ConseEncoder()
 
 
 class _WordVectors:

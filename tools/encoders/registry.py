@@ -62,9 +62,9 @@ def open_encoder(spec: str = "auto") -> Encoder:
     if spec == "auto":
         return _open_auto()
     if spec == "packaged":
-        from tools.encoders.conse import ConseEncoder
+        from tools.encoders.conse import open_packaged_encoder
 
-        return ConseEncoder()
+        return open_packaged_encoder()
     if spec == "hashing":
         from tools.encoders.hashing import HashingEncoder
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -174,6 +175,16 @@ class TextReader:
             readings += [look(*how) for how in _MORE_LOOKS]
         best = vote(readings)
         return Take(quad, best, turn, is_sure(best, readings))
+
+
+@lru_cache(1)
+def open_text_reader() -> TextReader:
+    """The reader, loaded once a process for all its videos.
+
+    Raises:
+        MissingPartError: the packages for reading are not installed.
+    """
+    return TextReader()
 
 
 @dataclass(frozen=True)

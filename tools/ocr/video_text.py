@@ -53,7 +53,7 @@ from tools.ocr.tracking import TextSpan, track_text
 from tools.runtime.threads import choose_thread_count
 from tools.sampling import choose_fps, crop, scatter, spread, thin_times
 from tools.video.source import VideoSource
-from tools.video.video import SAME_MOMENT_SECONDS, Frame
+from tools.video.video import SAME_MOMENT_SECONDS, Frame, find_frame_ranks
 
 _Seen = TypeVar("_Seen")
 
@@ -329,7 +329,8 @@ class ScreenText:
                 return replace(span, start_seconds=ends[0], stop_seconds=ends[1])
 
         def is_read(seconds: float, part: Box) -> bool:
-            lines = self._read_part(seconds, part, lambda: next(self._video.read([seconds]), None))
+            shown = self._find_shown(seconds)  # a still is read once, however long it stands
+            lines = self._read_part(shown, part, lambda: next(self._video.read([shown]), None))
             return any(_measure_likeness(line.text, span.text) >= _SAME_LINE for line in lines)
 
         start, stop = span.start_seconds, span.stop_seconds
@@ -348,6 +349,11 @@ class ScreenText:
                 self._refined[key] = (start, max(stop, start))
                 self._save()
         return replace(span, start_seconds=start, stop_seconds=max(stop, start))
+
+    def _find_shown(self, seconds: float) -> float:
+        """Own time of the frame on screen at a time."""
+        (rank,) = find_frame_ranks(self._video.timestamps, self._video.info.duration_seconds, [seconds])
+        return float(self._video.timestamps[rank])
 
     def _read_part(self, seconds: float, box: Box, find_frame: Callable[[], Frame | None]) -> tuple[TextLine, ...]:
         """The lines in a part of a frame, read once; `find_frame` gives the frame where it was not yet."""

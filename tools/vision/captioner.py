@@ -110,7 +110,7 @@ class PackagedCaptioner:
 
     def __init__(self, reader: "Callable[[], TextReader] | None" = None, labeller: Labeller | None = None) -> None:
         self._reader = reader
-        self._labeller = labeller if labeller is not None else _open_labeller()
+        self.labeller = labeller if labeller is not None else _open_labeller()
 
     def describe(self, frames: "Sequence[Frame]", focus: str = "") -> tuple[Finding, ...]:
         """Findings: a caption, then labels, colours and text; () without frames. Colours in `focus` are compared."""
@@ -125,11 +125,11 @@ class PackagedCaptioner:
         return Finding("caption", start_seconds, stop_seconds, sentence), *labels, *(asked or colours), *text
 
     def _find_labels(self, frames: "Sequence[Frame]", start_seconds: float, stop_seconds: float) -> list[Finding]:
-        if self._labeller is None:
+        if self.labeller is None:
             return []
         best: dict[str, tuple[float, Box]] = {}
         for frame in spread(frames, _LABEL_FRAMES):
-            named = self._labeller.label_scores([crop(frame.pixels, tile) for tile in _PARTS], 2)
+            named = self.labeller.label_scores([crop(frame.pixels, tile) for tile in _PARTS], 2)
             for tile, names in zip(_PARTS, named, strict=True):
                 least = _LEAST_PROBABILITY if tile == FULL_FRAME else _TILE_PROBABILITY
                 for name, probability in names:
@@ -155,7 +155,7 @@ class PackagedCaptioner:
 def _open_labeller() -> Labeller | None:
     from tools.encoders import conse
 
-    return conse.ConseEncoder() if conse.is_installed() else None
+    return conse.open_packaged_encoder() if conse.is_installed() else None
 
 
 def spread(frames: "Sequence[Frame]", count: int) -> "list[Frame]":

@@ -6,10 +6,10 @@ import simplejpeg
 from agent.loop.ask import ask
 from agent.trajectory import Question
 from evals.controls.catalogue import CONTROLS
-from evals.controls.control import open_view
-from evals.controls.frames import find_best_seconds
+from evals.controls.control import Control, open_view
+from evals.controls.frames import drawn_frames, find_best_seconds
 from evals.controls.subject import ControlSubject
-from tests.evals.controls.doubles import Looker, counted, drawn, subject, toolbox_of
+from tests.evals.controls.doubles import COUNTED_SECONDS, Looker, counted, drawn, subject, toolbox_of
 from tools.toolbox import Toolbox
 
 
@@ -59,6 +59,20 @@ def test_the_random_frame_follows_from_the_id_of_the_question() -> None:
 
     assert shown("q1") == shown("q1")
     assert len({shown(f"q{number}") for number in range(8)}) > 4
+
+
+def test_all_questions_of_a_video_are_shown_the_same_drawn_frames() -> None:
+    def draw(name: str, count: int, number: int, video: str = "drawn") -> tuple[str, list[float]]:
+        control = Control("", give=drawn_frames(count, number))
+        asked = subject(question_id=name, video=video)
+        with toolbox_of(counted()) as toolbox, open_view(control, asked, toolbox, toolbox_of, is_model=False) as given:
+            footage = given.tools.video
+            return footage.content_hash, [frame.pixels.mean() for frame in footage.window(0.0, COUNTED_SECONDS)]
+
+    assert len(draw("q1", 4, 0)[1]) == 4
+    assert draw("q1", 4, 0) == draw("q2", 4, 0)
+    assert len({draw("q1", 1, number)[0] for number in range(8)}) > 4
+    assert len({draw("q1", 1, 0, f"drawn-{number}")[0] for number in range(8)}) > 4
 
 
 def test_the_random_frame_of_rules_is_that_of_models() -> None:

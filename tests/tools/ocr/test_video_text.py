@@ -20,6 +20,7 @@ from tools.ocr.tracking import TextSpan
 from tools.ocr.video_text import ScreenText, bisect_appearance, sort_by_showing
 from tools.sampling import spread
 from tools.toolbox import open_toolbox
+from tools.video.generated import GeneratedVideo
 from tools.video.video import Video
 
 needs_ocr = pytest.mark.skipif(not packaged_weights.is_installed("rapidocr"), reason="needs videosleuth[ocr]")
@@ -152,6 +153,39 @@ class WhiteReader:
 
     def glance(self, pixels: NDArray[np.uint8]) -> float:
         return 1.0
+
+
+class NotingReader(WhiteReader):
+    """Notes the grey in the corner of each part of a picture that it reads."""
+
+    def __init__(self) -> None:
+        self.parts: list[int] = []
+
+    def read(self, pixels: NDArray[np.uint8]) -> tuple[TextLine, ...]:
+        if pixels.shape[:2] != (HEIGHT, WIDTH):
+            self.parts.append(int(pixels[0, 0, 0]))
+        return super().read(pixels)
+
+
+def test_a_still_is_read_once_however_long_it_stands(tmp_path: Path) -> None:
+    def draw_slide(seconds: float) -> NDArray[np.uint8]:
+        """A slide a second, each of its own grey; on the third and the fourth is a line."""
+        slide = np.full((HEIGHT, WIDTH, 3), 10 * round(seconds), np.uint8)
+        if 2 <= seconds < 4:
+            slide[200:220, 100:300] = 255
+        return slide
+
+    reader = NotingReader()
+    video = GeneratedVideo(draw_slide, name="slides", content_hash="5" * 32, seconds=6.0, fps=1)
+    index = open_index(video, open_encoder("hashing"), tmp_path / "cache")
+    index.wait()
+    text = ScreenText(video, Samples(index, 6.0), lambda: reader, tmp_path / "cache")  # type: ignore[arg-type, return-value]
+    reading = text.read_window(0.0, 6.0, 48)
+    (span,) = reading.spans
+    assert text.refined(span, reading.looked_at).start_seconds == pytest.approx(2.0, abs=0.125)
+    index.cancel()
+    assert reader.parts
+    assert len(set(reader.parts)) == len(reader.parts)
 
 
 class WholePictureReader(WhiteReader):
