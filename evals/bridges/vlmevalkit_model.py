@@ -8,8 +8,9 @@ VLMEvalKit is installed from its repository and knows its models by a table; a s
     from evals.bridges.vlmevalkit_model import VlmEvalKitModel
     supported_VLM["videosleuth"] = partial(VlmEvalKitModel, policy="lite")
 
-It takes a video as a file, as models with `VIDEO_LLM` are given it, and no pictures. Written after `vlmeval.vlm.base`,
-and read again in `ms-vlmeval` 0.0.20, its copy on PyPI; not run inside it: its import asks for dozens of libraries.
+It takes a video as a file, as models with `VIDEO_LLM` are given it, and no pictures. `make test-doors` plays two
+questions by its loop and its Video-MME, of `ms-vlmeval` 0.0.20, its copy on PyPI; not by its `run.py`, whose imports
+ask for dozens of libraries.
 """
 
 from collections.abc import Sequence
