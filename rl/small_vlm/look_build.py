@@ -23,9 +23,10 @@ from agent.policies.local.picture_words import (
 )
 
 INSTRUCTIONS = (
-    "Answer the question about the video. To see a part of a frame better, write <tool_call>\n"
-    '{"name": "zoom", "arguments": {"seconds": 0.5, "box": [0, 0, 0.5, 0.5]}}\n</tool_call>, where box is left, top, '
-    "right, bottom. overview(count) shows more frames. A zoom costs a little. To answer, write <answer>words</answer>."
+    "Answer the question about the video. To see a part of a frame better, think where it is, and write <tool_call>\n"
+    '{"name": "zoom", "arguments": {"seconds": 0.5, "box": [0.25, 0.0, 0.5, 0.5]}}\n</tool_call>, where box is left, '
+    "top, right, bottom. overview(count) shows more frames. A zoom costs a little. To answer, write "
+    "<answer>words</answer>."
 )
 _LEFT_OUT = ("Give the answer as <answer>", ", box (")
 """Where the loop's words about the form of an answer begin, and those that say a second time what a zoom shows."""

@@ -5,7 +5,6 @@ It answers by what it was shown. Where it was shown too little it names any colo
 
 import random
 from collections.abc import Mapping
-from typing import Any
 
 from agent.policy import PolicyOptions, ToolAccess
 from agent.rendering.reply_parser import parse_reply
@@ -16,7 +15,7 @@ from evals.controls.fixed_looks import fix_looks, part_at
 from evals.controls.subject import ControlSubject
 from evals.example import Example
 from rl.data.as_reply import write_calls
-from rl.small_vlm.look_set import LARGE, QUARTERS, SHOTS, find_quarter
+from rl.small_vlm.look_set import LARGE, PARTS, SHOTS, find_part
 from rl.small_vlm.zooms import find_zooms, is_hit
 
 _SMALL_SHARE = 0.1
@@ -24,7 +23,7 @@ _SMALL_SHARE = 0.1
 
 
 def show_small_closer(subject: ControlSubject, desk: ControlContext) -> PolicyInputs:
-    """Inputs of a lesson: a zoom on its quarter beside the first look, where the colour of a small needle is asked.
+    """Inputs of a lesson: a zoom on its part beside the first look, where the colour of a small needle is asked.
 
     It teaches to read a zoom, which the loop makes, and not to make one.
     """
@@ -32,7 +31,7 @@ def show_small_closer(subject: ControlSubject, desk: ControlContext) -> PolicyIn
     if subject.asks_place or shown.box is None or shown.box[2] - shown.box[0] > _SMALL_SHARE:
         return PolicyInputs(desk.toolbox)
     frames = "select_frames", {"start": 0.0, "stop": SHOTS, "count": SHOTS, "size": "medium"}
-    return fix_looks(desk.toolbox, [frames, part_at(shown.middle_seconds, QUARTERS[find_quarter(shown.box)])])
+    return fix_looks(desk.toolbox, [frames, part_at(shown.middle_seconds, PARTS[find_part(shown.box)])])
 
 
 class RandomZoomExpert:
@@ -55,14 +54,16 @@ class RandomZoomExpert:
         self._subjects, self._examples, self._zoom_share, self._seed = subjects, examples, zoom_share, seed
 
     def __call__(self, trajectory: Trajectory, sight: ToolAccess) -> Turn:
-        """A zoom on any quarter of any frame that was shown, or the answer."""
+        """A zoom on any part of any frame that was shown, which it names in its thought, or the answer."""
         del sight  # what it knows is what the set's own record says of frames that were shown
         rng = random.Random(f"{self._seed}/{trajectory.question.id}/{trajectory.sample}")
         wants_zoom = rng.random() < self._zoom_share
         seconds = rng.choice([frame.seconds for frame in trajectory.frames_seen])
-        arguments: dict[str, Any] = {"seconds": seconds, "box": list(rng.choice(list(QUARTERS.values())))}
-        if wants_zoom and not find_zooms(trajectory):
-            said = write_calls(Calls((ToolCall("", "zoom", arguments),)))
+        part = rng.choice(list(PARTS))
+        asks_place = self._subjects[trajectory.question.id].asks_place
+        if wants_zoom and not asks_place and not find_zooms(trajectory):
+            call = ToolCall("", "zoom", {"seconds": seconds, "box": list(PARTS[part])})
+            said = f"<think>\n{part} at {seconds} s\n</think>\n{write_calls(Calls((call,)))}"
         else:
             said = f"<answer>{self._say(trajectory, rng)}</answer>"
         return parse_reply(Reply(said), Usage(), trajectory)

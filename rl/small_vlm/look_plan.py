@@ -55,7 +55,7 @@ class LookPlan(TomlConfig):
     stages: Path | None = None
     """Folder of another run whose stages before the training by reward are taken; None does them here."""
     zoom_share: Annotated[float, Field(ge=0, le=1)] = 0.7
-    """Share of the expert's runs that zoom."""
+    """Share of the expert's runs on colours that zoom."""
     max_turns: Count = 3
     max_reply_tokens: Count = 64
     concurrency: Count = 48

@@ -88,7 +88,7 @@ def _sets(plan: LookPlan) -> list[tuple[str, LookSet]]:
     count = plan.videos
     return [
         ("lessons", LookSet(count.lessons, seed=1, is_lesson=True)),
-        ("expert", LookSet(count.expert, seed=2)),
+        ("expert", LookSet(count.expert, seed=2, is_lesson=True)),  # or it would unlearn to say where a needle is
         ("train", LookSet(count.train, seed=3)),
         ("evaluate", LookSet(count.evaluate, seed=4, split="heldout")),
     ]

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from evals.composed.recipe import Split
-from rl.small_vlm.look_set import QUARTERS, SMALL, compose_look, find_quarter
+from rl.small_vlm.look_set import PARTS, SMALL, compose_look, find_part
 from tools.sampling import crop
 
 ASKED = "What is shown?"
@@ -40,15 +40,17 @@ def draw_scene(seed: int, number: int, split: Split = "train") -> LookScene:
     episode = compose_look(seed, number, split)
     [placement], [asked] = episode.plan.recipe.placements, episode.questions
     is_small, needle = SMALL in asked.needs, placement.needle
-    quarter = find_quarter(placement.box)
+    part = find_part(placement.box)
     is_zoom, is_there = rng.random() < 0.5, rng.random() < 0.75
     seconds = placement.start_seconds + 0.5 if is_there else 1.5 - placement.start_seconds
     pixels = episode.painter.picture(seconds)
     if is_zoom:
-        pixels = np.ascontiguousarray(crop(pixels, QUARTERS[quarter if is_there else rng.choice(list(QUARTERS))]))
+        pixels = np.ascontiguousarray(crop(pixels, PARTS[part if is_there else rng.choice(list(PARTS))]))
     words: tuple[str, ...] = (NOTHING,)
     if is_there:
         name = () if is_small and not is_zoom else (needle.colour or "", *needle.name.split())
-        words = name if is_zoom else (*(name or ("something", "small")), *quarter.split())
-    told = " ".join(words) if is_zoom or not is_there else f"{' '.join(words[:-2])}, {quarter}"
+        words = name if is_zoom else name or ("something", "small")
+    told = " ".join(words)
+    if is_there and not is_zoom:
+        words, told = (*words, *part.split()), f"{told}, {part}"
     return LookScene(Image.fromarray(pixels), told, words)

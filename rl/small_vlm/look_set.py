@@ -1,7 +1,7 @@
 """Videos for run 3, in which a policy must find where to look: two shots, and in one of them a needle, large or small.
 
-The colour of a large needle is seen on the whole frame; that of a small one only in a zoom on its quarter, while the
-quarter itself shows on the whole frame. Shapes and clips of the split `heldout` are never trained on. A folder of them
+The colour of a large needle is seen on the whole frame; that of a small one only in a zoom on its part of it, while the
+part itself shows on the whole frame. Shapes and clips of the split `heldout` are never trained on. A folder of them
 is a set for `evals.run clips` and for `data` of a training file.
 """
 
@@ -26,16 +26,17 @@ SHOTS = 2
 """Shots of a second each; the loop shows a model one frame of each before its first turn."""
 SMALL, LARGE = "small", "large"
 _WIDTH, _HEIGHT = 640, 360
-_SIDES = {SMALL: (20, 26), LARGE: (110, 170)}
+_SIDES = {SMALL: (11, 14), LARGE: (110, 170)}
 """Least and greatest side of a needle in pixels."""
 _CLEAR = 12
-"""Pixels at least between a needle and the border of its quarter."""
-QUARTERS: dict[str, Box] = {
-    "top left": (0, 0, 0.5, 0.5),
-    "top right": (0.5, 0, 1, 0.5),
-    "bottom left": (0, 0.5, 0.5, 1),
-    "bottom right": (0.5, 0.5, 1, 1),
+"""Pixels at least between a small needle and the sides of its part."""
+_ROWS, _COLUMNS = ("top", "bottom"), ("far left", "left", "right", "far right")
+PARTS: dict[str, Box] = {
+    f"{row} {column}": (x / 4, y / 2, (x + 1) / 4, (y + 1) / 2)
+    for y, row in enumerate(_ROWS)
+    for x, column in enumerate(_COLUMNS)
 }
+"""Eighths of the picture, nearly square each, as a zoom shows them."""
 _DONE = "look_set.json"
 
 
@@ -64,7 +65,7 @@ def compose_look(seed: int, number: int, split: Split, *, is_lesson: bool = Fals
     clips = names_of(split, DRAWN.clips.names, SHOTS, "clips")
     needle = Needle(rng.choice(names), rng.choice(DRAWN.cutouts.colours), "")
     size, shot = rng.choice((SMALL, LARGE)), rng.randrange(SHOTS)
-    box = _draw_box(rng, rng.choice(list(QUARTERS.values())), rng.randint(*_SIDES[size]))
+    box = _draw_box(rng, rng.choice(list(PARTS.values())), rng.randint(*_SIDES[size]))
     placement = Placement(needle, float(shot), float(shot + 1), box, box)
     recipe = VideoRecipe(
         name=f"look-{split}-{seed}-{number:04}",
@@ -74,7 +75,7 @@ def compose_look(seed: int, number: int, split: Split, *, is_lesson: bool = Fals
         segments=tuple(_draw_segment(rng, start, clip) for start, clip in enumerate(rng.sample(clips, SHOTS))),
         placements=(placement,),
     )
-    place = f"{find_quarter(box)} at {shot + 0.5} s"
+    place = f"{find_part(box)} at {shot + 0.5} s"
     colour = Composed("colour", f"What colour is the {needle.name}?", (), needle.colour, (placement,), (size,))
     where = Composed("where", f"Where is the {needle.name}?", (), place, (placement,), (size,))
     asked = (where, colour) if is_lesson else (colour,)
@@ -104,17 +105,18 @@ def write_look_set(folder: Path, options: LookSet, say: Callable[[str], None] = 
     return folder
 
 
-def find_quarter(box: Box) -> str:
-    """The quarter of the picture in which the middle of a box lies, as "top left"."""
+def find_part(box: Box) -> str:
+    """The part of the picture in which the middle of a box lies, as "top far left"."""
     left, top, right, bottom = box
-    return f"{'top' if top + bottom < 1 else 'bottom'} {'left' if left + right < 1 else 'right'}"
+    return f"{_ROWS[int(top + bottom)]} {_COLUMNS[int(2 * (left + right))]}"
 
 
-def _draw_box(rng: random.Random, quarter: Box, side: int) -> Box:
-    left, top = round(quarter[0] * _WIDTH) + _CLEAR, round(quarter[1] * _HEIGHT)
+def _draw_box(rng: random.Random, part: Box, side: int) -> Box:
     high = min(side, _HEIGHT // 2 - 2)
-    x = left + rng.randint(0, _WIDTH // 2 - 2 * _CLEAR - side)
-    y = top + rng.randint(1, max(1, _HEIGHT // 2 - high - 1))
+    clear = min(_CLEAR + side // 2, _WIDTH // 10)  # a large needle is wider than its part, in which its middle lies
+    middle = rng.randint(round(part[0] * _WIDTH) + clear, round(part[2] * _WIDTH) - clear)
+    x = min(max(middle - side // 2, 1), _WIDTH - side - 1)
+    y = round(part[1] * _HEIGHT) + rng.randint(1, max(1, _HEIGHT // 2 - high - 1))
     return x / _WIDTH, y / _HEIGHT, (x + side) / _WIDTH, (y + high) / _HEIGHT
 
 

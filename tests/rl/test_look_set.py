@@ -10,22 +10,29 @@ from agent.trajectory import Trajectory
 from evals.composed.held_out import split_of
 from evals.datasets.clips import open_clips
 from evals.runner.run_file import read_stored
+from rl.data.questions import SetQuestions, find_boxes
+from rl.rewards.aids import Aids
+from rl.rewards.catalogue import get_reward
 from rl.small_vlm.look_run import play_expert
 from rl.small_vlm.look_scenes import draw_scene
-from rl.small_vlm.look_set import LARGE, QUARTERS, SMALL, LookSet, compose_look, find_quarter, write_look_set
+from rl.small_vlm.look_set import LARGE, PARTS, SMALL, LookSet, compose_look, find_part, write_look_set
 from rl.small_vlm.zooms import count_zooms, find_zooms, is_hit, render_zooms
 
+REWARDS = Path(__file__).parents[2] / "rl/small_vlm/look_rewards.py"
 EPISODES = [compose_look(0, number, "train") for number in range(60)]
 
 
-def test_half_of_the_needles_are_small_and_each_lies_in_one_quarter_of_one_shot() -> None:
+def test_half_of_the_needles_are_small_and_the_middle_of_each_lies_in_one_part_of_one_shot() -> None:
     small = [SMALL in episode.questions[0].needs for episode in EPISODES]
     assert 15 < sum(small) < 45
     for episode in EPISODES:
         [placement] = episode.plan.recipe.placements
-        left, top, right, bottom = QUARTERS[find_quarter(placement.box)]
-        assert left <= placement.box[0] < placement.box[2] <= right
-        assert top <= placement.box[1] < placement.box[3] <= bottom
+        left, top, right, bottom = PARTS[find_part(placement.box)]
+        assert left < (placement.box[0] + placement.box[2]) / 2 < right
+        assert max(top, 0) <= placement.box[1] < placement.box[3] <= bottom
+        assert 0 <= placement.box[0] < placement.box[2] <= 1
+        if SMALL in episode.questions[0].needs:
+            assert left < placement.box[0] < placement.box[2] < right
         assert placement.stop_seconds - placement.start_seconds == 1
         assert episode.questions[0].answer == placement.needle.colour
 
@@ -58,7 +65,7 @@ def test_a_caption_names_no_colour_that_the_whole_frame_does_not_show() -> None:
     told = [draw_scene(0, number).told for number in range(40)]
     assert sum(line == "nothing" for line in told) > 3
     assert any(line.startswith("something small, ") for line in told)
-    assert all("small" not in line or line.count(" ") == 3 for line in told)
+    assert all(not line.startswith("something small, ") or line.split(", ")[1] in PARTS for line in told)
 
 
 @pytest.fixture(scope="module")
@@ -101,17 +108,35 @@ def test_a_zoom_hits_only_at_the_needles_time_and_place(videos: Path, tmp_path: 
     assert entry.subject.evidence is not None
     [shown] = entry.subject.evidence
     assert shown.box is not None
-    quarter = find_quarter(shown.box)
+    part = find_part(shown.box)
 
     def zoomed(seconds: float, place: str) -> Trajectory:
-        return _with_zoom(videos, entry.question.video, seconds, list(QUARTERS[place]))
+        return _with_zoom(videos, entry.question.video, seconds, list(PARTS[place]))
 
     there = shown.start_seconds + 0.5
-    assert is_hit(zoomed(there, quarter), entry.subject)
-    assert not is_hit(zoomed(2.0 - there, quarter), entry.subject)
-    others = [place for place in QUARTERS if place != quarter]
+    assert is_hit(zoomed(there, part), entry.subject)
+    assert not is_hit(zoomed(2.0 - there, part), entry.subject)
+    others = [place for place in PARTS if place != part]
     assert not any(is_hit(zoomed(there, place), entry.subject) for place in others)
     assert not is_hit(_with_zoom(videos, entry.question.video, there, [0, 0, 1, 1]), entry.subject)
+
+
+def test_only_a_zoom_on_a_small_needle_is_paid_for_and_zooms_are_free_at_first(videos: Path) -> None:
+    questions = SetQuestions(open_clips(videos))
+    boxes = find_boxes(questions)
+    for entry in open_clips(videos).asking.entries[:4]:
+        example = open_clips(videos).examples()[entry.id]
+        [shown] = entry.subject.evidence or ()
+        assert shown.box is not None
+        part, there = find_part(shown.box), shown.start_seconds + 0.5
+        other = next(place for place in PARTS if place != part)
+        hit, miss = (_with_zoom(videos, example.question.video, there, list(PARTS[at])) for at in (part, other))
+        finds = get_reward(f"{REWARDS}:finds_small", aids=Aids(boxes=boxes))
+        assert finds(example, hit) == float(SMALL in example.needs)
+        assert finds(example, miss) == 0.0
+        assert get_reward(f"{REWARDS}:finds_small")(example, hit) is None, "a place that is not known is not missed"
+        early, late = (get_reward(f"{REWARDS}:zoom_price", aids=Aids(progress=done)) for done in (0.4, 0.6))
+        assert (early(example, hit), late(example, hit)) == (0.0, 1.0)
 
 
 def _with_zoom(videos: Path, video: str, seconds: float, box: list[float]) -> Trajectory:

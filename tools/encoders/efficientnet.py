@@ -47,8 +47,13 @@ class EfficientNetLite0(nn.Module):
 
     def features(self, pictures: torch.Tensor) -> torch.Tensor:
         """The features before they are pooled, (N, 1280, side / 32, side / 32)."""
+        found: torch.Tensor = self.head(self.blocks[-1](self.middle_features(pictures)))
+        return found
+
+    def middle_features(self, pictures: torch.Tensor) -> torch.Tensor:
+        """The features before the last block, which still tell colours apart, (N, 192, side / 32, side / 32)."""
         padded = nn.functional.pad((pictures - 127) / 128, (0, 1, 0, 1))
-        found: torch.Tensor = self.head(self.blocks(self.stem(padded)))
+        found: torch.Tensor = self.blocks[:-1](self.stem(padded))
         return found
 
 

@@ -20,8 +20,8 @@ OBJECTS = 15
 """Most regions of a picture."""
 TOKENS = 16
 """Tokens that a picture becomes."""
-CHANNELS = 1280
-"""Features of a cell or region, as EfficientNet-lite0 has them."""
+CHANNELS = 192
+"""Features of a cell or region, as EfficientNet-lite0 has them before its last block."""
 FEATURES = CHANNELS + 5
 """Width of a token before the connector: its features, then left, top, right and bottom, 0..1, and for a region by how
 much its colour differs from what is around it, 0..1."""
@@ -53,7 +53,7 @@ class FusionCore(nn.Module):
             out: width of the language model.
         """
         super().__init__()
-        # by two ways in: among 1280 features the five numbers of the place would not be heard
+        # by two ways in: among 192 features the five numbers of the place would not be heard
         self.see = nn.Sequential(nn.LayerNorm(CHANNELS), nn.Linear(CHANNELS, shape.width))
         self.place = nn.Sequential(
             nn.Linear(FEATURES - CHANNELS, shape.width), nn.GELU(), nn.Linear(shape.width, shape.width)

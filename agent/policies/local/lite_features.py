@@ -6,6 +6,7 @@ covers (mask-based average pooling). They stand in for the segments of a model s
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,7 +19,7 @@ from agent.policies.local.connectors import CHANNELS, FEATURES, GRID, OBJECTS
 from tools.encoders.efficientnet import SIDE, EfficientNetLite0
 from tools.encoders.imagenet import load_network
 
-_RAW_SIDE = 112
+_RAW_SIDE = 224
 """Side in pixels at which regions are looked for."""
 _LEVELS = 4
 """Levels of each colour channel: patches of one colour are connected pixels of one level in each."""
@@ -40,7 +41,7 @@ class LiteFeatures:
         squashed = np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR))
         with torch.inference_mode():
             batch = torch.from_numpy(squashed.copy()).permute(2, 0, 1)[None].float()
-            grid = self._network.features(batch.to(memory_format=torch.channels_last))[0].reshape(CHANNELS, -1).T
+            grid = self._network.middle_features(batch.to(memory_format=torch.channels_last))[0].reshape(CHANNELS, -1).T
         regions = find_regions(squashed)
         tokens = torch.zeros(GRID**2 + OBJECTS, FEATURES, dtype=torch.float16)
         tokens[: GRID**2, :CHANNELS], tokens[: GRID**2, CHANNELS:] = grid.half(), _describe_cells()
@@ -69,18 +70,18 @@ def find_regions(pixels: NDArray[np.uint8]) -> list[Region]:
     """
     small = cv2.resize(pixels, (_RAW_SIDE, _RAW_SIDE), interpolation=cv2.INTER_AREA)
     lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).astype(np.float32)
-    away = np.linalg.norm(lab - cv2.blur(lab, (31, 31)), axis=-1)
+    away = np.linalg.norm(lab - cv2.blur(lab, (61, 61)), axis=-1)
     levels = small // (256 // _LEVELS)
     codes = levels[..., 0] * _LEVELS**2 + levels[..., 1] * _LEVELS + levels[..., 2]
-    found: list[Region] = []
+    found: list[tuple[float, int, Any]] = []
     for code in np.unique(codes):
-        count, labels, stats, _ = cv2.connectedComponentsWithStats((codes == code).astype(np.uint8), connectivity=8)
-        for number in range(1, count):
-            area = int(stats[number, cv2.CC_STAT_AREA])
-            if _SMALLEST <= area <= _LARGEST * _RAW_SIDE**2:
-                mask = labels == number
-                found.append(Region(mask, float(away[mask].mean())))
-    return sorted(found, key=lambda region: -region.contrast)[:OBJECTS]
+        _, labels, stats, _ = cv2.connectedComponentsWithStats((codes == code).astype(np.uint8), connectivity=8)
+        areas = stats[1:, cv2.CC_STAT_AREA]
+        sums = np.bincount(labels.ravel(), away.ravel(), len(stats))[1:]
+        fits = (areas >= _SMALLEST) & (areas <= _LARGEST * _RAW_SIDE**2)
+        found += [(float(sums[place] / areas[place]), int(place) + 1, labels) for place in np.flatnonzero(fits)]
+    strongest = sorted(found, key=lambda one: -one[0])[:OBJECTS]
+    return [Region(labels == number, contrast) for contrast, number, labels in strongest]
 
 
 def _find_box(mask: NDArray[np.bool_]) -> tuple[float, float, float, float]:

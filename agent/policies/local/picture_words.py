@@ -28,7 +28,7 @@ FIRST_ID = 1 << 17
 _NUMBERS = 1 << 27
 """Numbers that a picture may have: ids stay below 2**32, which tokenizers can read."""
 _KEPT = 8192
-"""Pictures whose features are kept, 170 KB each: those of some thousand training conversations."""
+"""Pictures whose features are kept, 25 KB each: those of some thousand training conversations."""
 CONNECTOR, ADAPTER = "connector.safetensors", "adapter"
 
 
