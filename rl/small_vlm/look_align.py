@@ -19,7 +19,7 @@ from pydantic import Field
 from torch.nn import functional
 
 from agent.policies.local.loading import Loaded, load_model
-from agent.policies.local.picture_words import FIRST_ID, save_connector
+from agent.policies.local.picture_words import FIRST_ID, KEPT, save_connector
 from agent.rendering.messages import Conversation, ImageBlock, Message, Text
 from agent.trajectory import Reply
 from evals.composed.recipe import Split
@@ -42,8 +42,8 @@ Say = Callable[[str], None]
 class AlignSettings(TomlConfig):
     """Options of both stages, apart from their folders."""
 
-    scenes: Count = 6000
-    """Captioned pictures of the alignment."""
+    scenes: Annotated[int, Field(ge=1, le=KEPT)] = 6000
+    """Captioned pictures of the alignment, whose features are all kept."""
     word_steps: Annotated[int, Field(ge=0)] = 2000
     """Steps of the connector alone."""
     caption_steps: Annotated[int, Field(ge=0)] = 60

@@ -1,31 +1,38 @@
-"""Rewards of run 3, for a preset file: `reward = "rl/small_vlm/look_rewards.py:finds_small"`."""
+"""Rewards of run 3, for a preset file: `reward = "rl/small_vlm/look_rewards.py:nears"`."""
 
 from agent.trajectory import Trajectory
 from evals.example import Example
 from rl.rewards.aids import Aids
 from rl.small_vlm.look_set import SMALL
-from rl.small_vlm.zooms import find_zooms, shows_middle
+from rl.small_vlm.zooms import find_zooms
+from tools.observation import Box
 
 
-def finds_small(example: Example, trajectory: Trajectory, *, aids: Aids) -> float | None:
-    """1 if a zoom shows a needle that is too small for the whole frame, else 0; None where its place is not known.
+def nears(example: Example, trajectory: Trajectory, *, aids: Aids, large_until: float = 0.5) -> float | None:
+    """How near zooms come to the needle, 0..1, in the mean; 0 without a zoom, None where its place is not known.
+
+    Half is for the time, half for the place: 1, less the way from the view to the middle of the needle, sideways and up
+    or down, in shares of the frame. What is half right is half paid, since all of it is seldom right by chance.
 
     Args:
         example: the question with its reference.
         trajectory: the run that is scored.
-        aids: has the reference boxes.
+        aids: has the reference boxes and the progress of the training.
+        large_until: share of the training, 0..1, from which only needles too small for the whole frame are paid for.
     """
     known = aids.boxes(example) if aids.boxes else None
     if not known or example.evidence_seconds is None:
         return None
-    frames = [frame for result in find_zooms(trajectory) for frame in result.observation.frames]
+    if SMALL not in example.needs and aids.progress >= large_until:
+        return 0.0
     start, stop = example.evidence_seconds
-    shown = any(start <= frame.seconds < stop and shows_middle(frame.box, one.box) for frame in frames for one in known)
-    return float(SMALL in example.needs and shown)
+    frames = [frame for result in find_zooms(trajectory) for frame in result.observation.frames]
+    values = [(float(start <= frame.seconds < stop) + _nearness(frame.box, known[0].box)) / 2 for frame in frames]
+    return sum(values) / len(values) if values else 0.0
 
 
 def zoom_price(example: Example, trajectory: Trajectory, *, aids: Aids, free_until: float = 0.5) -> float | None:  # noqa: ARG001
-    """Number of zooms, as long as they are free 0: a policy that can't find anything yet would give zooming up.
+    """Number of zooms; 0 as long as they are free, as a policy that can't find anything yet would give zooming up.
 
     Args:
         example: not used.
@@ -34,3 +41,9 @@ def zoom_price(example: Example, trajectory: Trajectory, *, aids: Aids, free_unt
         free_until: share of the training, 0..1, from which a zoom has its price.
     """
     return float(len(find_zooms(trajectory))) if aids.progress >= free_until else 0.0
+
+
+def _nearness(view: Box, box: Box) -> float:
+    left, top, right, bottom = view
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    return max(0.0, 1 - max(left - x, x - right, 0.0) - max(top - y, y - bottom, 0.0))

@@ -9,8 +9,7 @@ from evals.example import Example
 from evals.scoring.scoring import score
 from evals.statistics.stats import wilson
 from rl.small_vlm.look_set import LARGE, SMALL
-from tools.observation import Box, FrameRef
-from tools.sampling import compute_area
+from tools.observation import FrameRef
 
 _LARGEST = 0.3
 """Share of the picture that a zoom shows at most: a box of everything shows a small needle no better."""
@@ -35,24 +34,21 @@ def find_zooms(trajectory: Trajectory) -> list[Result]:
 
 
 def is_hit(trajectory: Trajectory, subject: ControlSubject) -> bool:
-    """Whether some zoom showed the middle of the evidence while it was on screen, and not much more than a quarter."""
+    """Whether some zoom showed the middle of the evidence while it was on screen, and no more than about a quarter."""
     frames = [frame for result in find_zooms(trajectory) for frame in result.observation.frames]
     return any(_shows(frame, subject) for frame in frames)
 
 
 def _shows(frame: FrameRef, subject: ControlSubject) -> bool:
-    return any(
-        shown.start_seconds <= frame.seconds < shown.stop_seconds and shows_middle(frame.box, shown.box)
-        for shown in subject.evidence or ()
-        if shown.box is not None
-    )
-
-
-def shows_middle(view: Box, box: Box) -> bool:
-    """Whether the middle of a box lies in a view that is small enough to show it larger than the whole frame does."""
-    left, top, right, bottom = view
-    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    return compute_area(view) <= _LARGEST and left <= x < right and top <= y < bottom
+    left, top, right, bottom = frame.box
+    if (right - left) * (bottom - top) > _LARGEST:
+        return False
+    for shown in subject.evidence or ():
+        if shown.box is not None and shown.start_seconds <= frame.seconds < shown.stop_seconds:
+            x, y = (shown.box[0] + shown.box[2]) / 2, (shown.box[1] + shown.box[3]) / 2
+            if left <= x < right and top <= y < bottom:
+                return True
+    return False
 
 
 def count_zooms(

@@ -160,3 +160,13 @@ def test_the_policy_is_asked_in_a_batch_as_alone_and_never_samples_a_placeholder
     together = [reply.token_ids for reply in policy.generate(prompts)]
     assert together == [policy.generate([prompt])[0].token_ids for prompt in prompts]
     assert together[0] == together[2]
+
+
+def test_pictures_that_were_seen_too_long_ago_are_told_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture_words, "KEPT", 2)
+    album = picture_words.Album()
+    for number in range(3):
+        album.add(number, torch.zeros(1))
+    assert len(album.stack([1, 2])) == 2
+    with pytest.raises(KeyError, match="1 of 3 pictures are lost: more than 2"):
+        album.stack([0, 1, 2])

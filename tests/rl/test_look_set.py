@@ -121,22 +121,30 @@ def test_a_zoom_hits_only_at_the_needles_time_and_place(videos: Path, tmp_path: 
     assert not is_hit(_with_zoom(videos, entry.question.video, there, [0, 0, 1, 1]), entry.subject)
 
 
-def test_only_a_zoom_on_a_small_needle_is_paid_for_and_zooms_are_free_at_first(videos: Path) -> None:
-    questions = SetQuestions(open_clips(videos))
-    boxes = find_boxes(questions)
-    for entry in open_clips(videos).asking.entries[:4]:
-        example = open_clips(videos).examples()[entry.id]
+def test_the_nearer_a_zoom_the_more_it_pays_and_late_only_for_small_needles(videos: Path) -> None:
+    asked_of = open_clips(videos)
+    boxes = find_boxes(SetQuestions(asked_of))
+    for entry in asked_of.asking.entries[:4]:
+        example = asked_of.examples()[entry.id]
         [shown] = entry.subject.evidence or ()
         assert shown.box is not None
         part, there = find_part(shown.box), shown.start_seconds + 0.5
-        other = next(place for place in PARTS if place != part)
-        hit, miss = (_with_zoom(videos, example.question.video, there, list(PARTS[at])) for at in (part, other))
-        finds = get_reward(f"{REWARDS}:finds_small", aids=Aids(boxes=boxes))
-        assert finds(example, hit) == float(SMALL in example.needs)
-        assert finds(example, miss) == 0.0
-        assert get_reward(f"{REWARDS}:finds_small")(example, hit) is None, "a place that is not known is not missed"
-        early, late = (get_reward(f"{REWARDS}:zoom_price", aids=Aids(progress=done)) for done in (0.4, 0.6))
-        assert (early(example, hit), late(example, hit)) == (0.0, 1.0)
+        row, _, column = part.partition(" ")
+        across = f"{'bottom' if row == 'top' else 'top'} {column}"
+
+        def pay(reward: str, seconds: float, place: str, progress: float = 0.0) -> float | None:
+            run = _with_zoom(videos, example.question.video, seconds, list(PARTS[place]))  # noqa: B023 (called at once)
+            return get_reward(f"{REWARDS}:{reward}", aids=Aids(boxes=boxes, progress=progress))(example, run)  # noqa: B023
+
+        near = pay("nears", there, across)
+        assert pay("nears", there, part) == 1.0
+        assert near is not None
+        assert 0.75 <= near < 1
+        assert pay("nears", 2.0 - there, part) == 0.5
+        assert pay("nears", there, part, progress=0.5) == float(SMALL in example.needs)
+        assert (pay("zoom_price", there, part), pay("zoom_price", there, part, progress=0.5)) == (0.0, 1.0)
+    anywhere = _with_zoom(videos, example.question.video, 0.5, [0, 0, 1, 1])
+    assert get_reward(f"{REWARDS}:nears")(example, anywhere) is None
 
 
 def _with_zoom(videos: Path, video: str, seconds: float, box: list[float]) -> Trajectory:

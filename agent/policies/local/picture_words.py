@@ -27,8 +27,8 @@ FIRST_ID = 1 << 17
 """The first id of pictures, above every vocabulary in use here."""
 _NUMBERS = 1 << 27
 """Numbers that a picture may have: ids stay below 2**32, which tokenizers can read."""
-_KEPT = 8192
-"""Pictures whose features are kept, 25 KB each: those of some thousand training conversations."""
+KEPT = 1 << 15
+"""Pictures whose features are kept, 25 KB each: those of ten thousand training conversations."""
 CONNECTOR, ADAPTER = "connector.safetensors", "adapter"
 
 
@@ -60,7 +60,7 @@ class Album:
     def add(self, number: int, features: torch.Tensor) -> None:
         """Keeps the features of a picture, and drops the oldest where there are too many."""
         self._kept[number] = features
-        if len(self._kept) > _KEPT:
+        if len(self._kept) > KEPT:
             self._kept.popitem(last=False)
 
     def stack(self, numbers: Sequence[int]) -> torch.Tensor:
@@ -69,6 +69,8 @@ class Album:
         Raises:
             KeyError: a picture was seen too long ago, or never.
         """
+        if lost := [number for number in numbers if number not in self._kept]:
+            raise KeyError(f"{len(lost)} of {len(numbers)} pictures are lost: more than {KEPT} were seen since")
         return torch.stack([self._kept[number] for number in numbers])
 
 
