@@ -57,7 +57,8 @@ class LookPlan(TomlConfig):
     zoom_share: Annotated[float, Field(ge=0, le=1)] = 0.7
     """Share of the expert's runs on colours that zoom."""
     max_turns: Count = 3
-    max_reply_tokens: Count = 64
+    max_reply_tokens: Count = 96
+    """A call with its thought has 72."""
     concurrency: Count = 48
     connector: Connector = Connector()
     videos: Videos = Videos()
