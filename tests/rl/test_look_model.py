@@ -1,5 +1,8 @@
 """A picture is a row of ids of its own, and a model that sees so is loaded, asked and trained like one of words."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -170,3 +173,19 @@ def test_pictures_that_were_seen_too_long_ago_are_told_as_lost(monkeypatch: pyte
     assert len(album.stack([1, 2])) == 2
     with pytest.raises(KeyError, match="1 of 3 pictures are lost: more than 2"):
         album.stack([0, 1, 2])
+
+
+def test_runs_that_are_shown_the_same_picture_at_once_have_it_looked_at_once() -> None:
+    begun = threading.Semaphore(0)
+
+    def look(picture: Image.Image) -> torch.Tensor:
+        begun.release()
+        time.sleep(0.05)
+        return RandomFeatures()(picture)
+
+    eyes = picture_words.PictureWords(look, picture_words.Album())
+    with ThreadPoolExecutor(8) as pool:
+        spans = list(pool.map(lambda _: eyes.look(RED).span, range(8)))
+    assert len(set(spans)) == 1
+    assert begun.acquire(blocking=False)
+    assert not begun.acquire(blocking=False), "looked at twice"

@@ -8,6 +8,7 @@ SmolLM2 from its package, or another folder.
 
 import hashlib
 import math
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +30,8 @@ _NUMBERS = 1 << 27
 """Numbers that a picture may have: ids stay below 2**32, which tokenizers can read."""
 KEPT = 1 << 15
 """Pictures whose features are kept, 25 KB each: those of ten thousand training conversations."""
+_LOCKS = 64
+"""Pictures that may be looked at side by side; the same one never is."""
 CONNECTOR, ADAPTER = "connector.safetensors", "adapter"
 
 
@@ -87,6 +90,7 @@ class PictureWords:
             album: where they are kept.
         """
         self._features, self._album = features, album
+        self._locks = [threading.Lock() for _ in range(_LOCKS)]
 
     def measure(self, width: int, height: int) -> ImageSpan:
         """The number of ids that every picture has, as ids of none."""
@@ -96,8 +100,9 @@ class PictureWords:
         """The ids of a picture; the same for the same pixels, on every machine."""
         digest = hashlib.blake2b(picture.tobytes() + repr(picture.size).encode(), digest_size=8).digest()
         number = int.from_bytes(digest) % _NUMBERS
-        if number not in self._album:
-            self._album.add(number, self._features(picture))
+        with self._locks[number % _LOCKS]:  # the runs of a question all ask for the same pictures at once
+            if number not in self._album:
+                self._album.add(number, self._features(picture))
         first = FIRST_ID + number * TOKENS
         return ProcessedImage(tuple(range(first, first + TOKENS)), {})
 
