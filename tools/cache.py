@@ -9,6 +9,7 @@ is either complete under its name or not there: everything is written beside and
 
 import errno
 import json
+import math
 import os
 import tempfile
 import threading
@@ -36,6 +37,11 @@ _NOT_WRITABLE = frozenset(
 )
 
 
+_RECENT_SECONDS = 3600.0
+"""What was used within that time may be in use by another process, and is not pruned in passing."""
+_PRUNE_SECONDS = 60.0
+"""Time between two prunings in passing: with thousands of videos each takes as long as indexing a short clip."""
+_pruned_at: dict[Path, float] = {}
 WRITER_PATIENCE_SECONDS = 60.0
 """How long whoever writes in a folder is waited for without a sign of life; a process that was stopped gives none."""
 _SIGN_SECONDS = 5.0
@@ -291,6 +297,19 @@ def prune(
         if _remove(video.folder, root):
             removed, freed, total = removed + 1, freed + video.size_bytes, total - video.size_bytes
     return Pruned(removed, freed, total)
+
+
+def prune_after_writing(folder: Path, root: Path | None = None) -> None:
+    """Prunes to the default limit after a folder was written, but once a minute at most: it looks at every file.
+
+    Args:
+        folder: the folder, which stays, as does all that was used within the hour.
+        root: root of the cache, the user's own if None.
+    """
+    top, now = find_cache_root(root), time.monotonic()
+    if now - _pruned_at.get(top, -math.inf) >= _PRUNE_SECONDS:
+        _pruned_at[top] = now
+        prune(root=root, keep=[folder], unused_seconds=_RECENT_SECONDS)
 
 
 def _remove(folder: Path, root: Path | None) -> bool:

@@ -19,6 +19,7 @@ from tools.cache import (
     make_video_folder,
     open_writer_lock,
     prune,
+    prune_after_writing,
     write_atomically,
 )
 
@@ -100,6 +101,20 @@ def test_prune_spares_what_is_kept_being_written_or_lately_used(tmp_path: Path) 
     assert done.removed == 1
     assert [folder.exists() for folder in (kept, written, lately, gone)] == [True, True, True, False]
     assert prune(max_bytes=0, root=tmp_path).removed == 3
+
+
+def test_many_videos_written_one_after_the_other_are_looked_through_once_a_minute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[object] = []
+    monkeypatch.setattr(tools.cache, "prune", lambda **options: looked.append(options["keep"]))
+    folders = [tmp_path / name for name in "abc"]
+    for folder in folders:
+        prune_after_writing(folder, tmp_path)
+    assert looked == [[folders[0]]]
+    monkeypatch.setattr(tools.cache, "_PRUNE_SECONDS", 0.0)
+    prune_after_writing(folders[2], tmp_path)
+    assert looked == [[folders[0]], [folders[2]]]
 
 
 def test_prune_never_touches_folders_that_the_cache_did_not_make(tmp_path: Path) -> None:

@@ -28,14 +28,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.cache import (
-    DEFAULT_LIMIT_BYTES,
     WriterWatch,
     explain_write_errors,
     find_cache_root,
     giving_signs_of_life,
     make_video_folder,
     open_writer_lock,
-    prune,
+    prune_after_writing,
     try_acquire,
 )
 from tools.deadline import get_seconds_left, is_time_up
@@ -83,8 +82,6 @@ _TIDY_FRAMES = 8
 """Frames after which memory is given back to the system, which takes 15 ms each time."""
 _POLL_SECONDS = 0.25
 """Time between two looks at another process's checkpoints, or at whether a search is running."""
-_RECENT_SECONDS = 3600.0
-"""Time for which pruning spares a video after its last use."""
 _COARSE_MOMENTS = 24
 """Moments whose tiles a search embeds before it answers."""
 _TILE_PATIENCE_SECONDS = 10.0
@@ -443,7 +440,7 @@ class VideoIndex:
                 finally:
                     lock.release()
                 if not self._is_cancelled.is_set():
-                    prune(DEFAULT_LIMIT_BYTES, self._cache, keep=[self._folder], unused_seconds=_RECENT_SECONDS)
+                    prune_after_writing(self._folder, self._cache)
                 return
             if self._follow():
                 return
