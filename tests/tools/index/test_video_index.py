@@ -49,9 +49,10 @@ class WaitingEncoder(HashingEncoder):
     """Embeds no picture before it may."""
 
     def __init__(self) -> None:
-        self.gate = threading.Event()
+        self.gate, self.is_asked = threading.Event(), threading.Event()
 
     def encode_images(self, pixels: Sequence[np.ndarray]) -> np.ndarray:
+        self.is_asked.set()
         assert self.gate.wait(60)
         return super().encode_images(pixels)
 
@@ -491,13 +492,12 @@ def test_a_writer_that_is_only_slow_is_waited_for(
     monkeypatch.setattr(tools.cache, "WRITER_PATIENCE_SECONDS", 2.0)
     monkeypatch.setattr(tools.cache, "_SIGN_SECONDS", 0.1)
     encoder = WaitingEncoder()
-    with (
-        open_index(video, encoder, tmp_path),
-        open_index(video, HashingEncoder(), tmp_path) as follower,
-    ):
-        assert not follower.wait_searchable(3.0)
-        encoder.gate.set()
-        assert follower.wait_tiled(60)
+    with open_index(video, encoder, tmp_path):
+        assert encoder.is_asked.wait(60), "the other must be the one that follows"
+        with open_index(video, HashingEncoder(), tmp_path) as follower:
+            assert not follower.wait_searchable(3.0)
+            encoder.gate.set()
+            assert follower.wait_tiled(60)
 
 
 # --- damage
