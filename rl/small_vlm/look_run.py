@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import get_args
 
 from agent.policies.local.picture_words import ADAPTER
+from agent.policy import PolicyOptions
 from agent.terminal import escape_controls, tell
-from agent.trajectory import Limits
+from agent.trajectory import Limits, Trajectory
 from evals import run as evaluation
 from evals.controls.control import AS_IT_IS, Control
 from evals.controls.subject import ControlSubject
@@ -107,7 +108,7 @@ def play_expert(
         say: prints a line of progress.
     """
     asked_of = open_clips(videos)
-    expert = RandomZoomExpert(*_known(asked_of), zoom_share)
+    expert = RandomZoomExpert(*list_known(asked_of), zoom_share)
     out.mkdir(parents=True, exist_ok=True)
     (out / TRAJECTORIES).unlink(missing_ok=True)
     kept = RunFile(out / TRAJECTORIES)
@@ -118,7 +119,7 @@ def play_expert(
     return out
 
 
-def _known(asked_of: ExampleSet) -> tuple[dict[str, ControlSubject], Mapping[str, Example]]:
+def list_known(asked_of: ExampleSet) -> tuple[dict[str, ControlSubject], Mapping[str, Example]]:
     """Evidence and answers of a set by the id of the question."""
     return {entry.id: entry.subject for entry in asked_of.asking.entries}, asked_of.examples()
 
@@ -157,23 +158,50 @@ def evaluate(
         limit: number of questions; None asks all.
         say: prints a line of progress.
     """
-    asked_of = open_clips(plan.videos_of("evaluate"))
+    videos = plan.videos_of("evaluate")
     folder = plan.out / "evaluated" / f"{adapter.name}-{control or 'none'}-{limit or 'all'}"
+    options, limits = plan.options(adapter), plan.training().play.limits()
+    runs = play_greedy(videos, folder, str(plan.instructed), options, limits, control, limit, say)
+    subjects, examples = list_known(open_clips(videos))
+    return count_zooms(runs, examples, subjects)
+
+
+def play_greedy(
+    videos: Path,
+    folder: Path,
+    model: str,
+    options: PolicyOptions,
+    limits: Limits,
+    control: str | None = None,
+    limit: int | None = None,
+    say: Say = lambda _: None,
+) -> list[Trajectory]:
+    """A model's runs on the questions of a set; what was run before is not run again.
+
+    Args:
+        videos: folder of the set.
+        folder: folder for the runs.
+        model: folder of the model.
+        options: sampling options, with the adapter.
+        limits: limits of each run.
+        control: name of a control; None for the task as it is.
+        limit: number of questions; None asks all.
+        say: prints a line of progress.
+    """
     config = evaluation.RunConfig(
         benchmark="clips",
-        data=str(plan.videos_of("evaluate")),
+        data=str(videos),
         out=folder,
-        policy=f"transformers:{plan.instructed}",
+        policy=f"transformers:{model}",
         control=control,
         limit=limit,
         verify=False,
         encoder="hashing",
-        limits=plan.training().play.limits(),
-        options=plan.options(adapter),
+        limits=limits,
+        options=options,
     )
     evaluation.main(config, say=say)
-    subjects, examples = _known(asked_of)
-    return count_zooms(read_stored(folder), examples, subjects)
+    return list(read_stored(folder))
 
 
 def _list_adapters(plan: LookPlan) -> list[Path]:

@@ -11,8 +11,8 @@ from evals.statistics.stats import wilson
 from rl.small_vlm.look_set import LARGE, SMALL
 from tools.observation import FrameRef
 
-_LARGEST = 0.3
-"""Share of the picture that a zoom shows at most: a box of everything shows a small needle no better."""
+LARGEST = 0.13
+"""Share of the picture that a zoom shows at most, about a part of it: larger views come near without being aimed."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ def find_zooms(trajectory: Trajectory) -> list[Result]:
 
 
 def is_hit(trajectory: Trajectory, subject: ControlSubject) -> bool:
-    """Whether some zoom showed the middle of the evidence while it was on screen, and no more than about a quarter."""
+    """Whether some zoom showed the middle of the evidence while it was on screen, and no more than about a part."""
     frames = [frame for result in find_zooms(trajectory) for frame in result.observation.frames]
     return any(_shows(frame, subject) for frame in frames)
 
 
 def _shows(frame: FrameRef, subject: ControlSubject) -> bool:
     left, top, right, bottom = frame.box
-    if (right - left) * (bottom - top) > _LARGEST:
+    if (right - left) * (bottom - top) > LARGEST:
         return False
     for shown in subject.evidence or ():
         if shown.box is not None and shown.start_seconds <= frame.seconds < shown.stop_seconds:

@@ -1,5 +1,6 @@
 """Run 3 in tiny: every stage follows from the one before, and what came of it can be asked."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from agent.policies.local import picture_words
 from agent.policies.transformers import TransformersPolicy
 from agent.policy import PolicyOptions
 from rl.options.toml_config import read_toml
+from rl.small_vlm.look_demo import main as show
 from rl.small_vlm.look_plan import LookPlan
 from rl.small_vlm.look_run import main, pack, report
 from rl.small_vlm.look_words import format_words, measure_words
@@ -67,6 +69,12 @@ def test_all_stages_in_tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     both = pack(plan, tmp_path / "packed")
     assert (both / "adapter/adapter_config.json").exists()
     assert TransformersPolicy(str(both), PolicyOptions()).setup.sees_pictures
+    shutil.copytree(both / "adapter", both / "before")
+    told_table = show(tmp_path / "shown", 2, both)
+    page = (tmp_path / "shown" / "index.html").read_text()
+    assert "| after | none | all |" in told_table
+    assert page.count("<figure>") == 4
+    assert page.count("data:image/jpeg;base64,") >= 4
 
 
 def test_words_that_no_connector_was_taught_are_said_at_random(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from rl.small_vlm.look_run import play_expert
 from rl.small_vlm.look_scenes import draw_scene
 from rl.small_vlm.look_set import LARGE, PARTS, SMALL, LookSet, compose_look, find_part, write_look_set
 from rl.small_vlm.zooms import count_zooms, find_zooms, is_hit, render_zooms
+from tools.observation import Box
 
 REWARDS = Path(__file__).parents[2] / "rl/small_vlm/look_rewards.py"
 EPISODES = [compose_look(0, number, "train") for number in range(60)]
@@ -132,8 +133,9 @@ def test_the_nearer_a_zoom_the_more_it_pays_and_late_only_for_small_needles(vide
         row, _, column = part.partition(" ")
         across = f"{'bottom' if row == 'top' else 'top'} {column}"
 
-        def pay(reward: str, seconds: float, place: str, progress: float = 0.0) -> float | None:
-            run = _with_zoom(videos, example.question.video, seconds, list(PARTS[place]))  # noqa: B023 (called at once)
+        def pay(reward: str, seconds: float, place: Box | str, progress: float = 0.0) -> float | None:
+            box = PARTS[place] if isinstance(place, str) else place
+            run = _with_zoom(videos, example.question.video, seconds, list(box))  # noqa: B023 (called at once)
             return get_reward(f"{REWARDS}:{reward}", aids=Aids(boxes=boxes, progress=progress))(example, run)  # noqa: B023
 
         near = pay("nears", there, across)
@@ -141,6 +143,8 @@ def test_the_nearer_a_zoom_the_more_it_pays_and_late_only_for_small_needles(vide
         assert near is not None
         assert 0.75 <= near < 1
         assert pay("nears", 2.0 - there, part) == 0.5
+        left, _, right, _ = PARTS[part]
+        assert pay("nears", there, (left, 0.0, right, 1.0)) == 0.0, "a tall view hits without being aimed"
         assert pay("nears", there, part, progress=0.5) == float(SMALL in example.needs)
         assert (pay("zoom_price", there, part), pay("zoom_price", there, part, progress=0.5)) == (0.0, 1.0)
     anywhere = _with_zoom(videos, example.question.video, 0.5, [0, 0, 1, 1])
