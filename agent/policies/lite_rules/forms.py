@@ -49,7 +49,7 @@ _PATTERNS: dict[Form, str] = {
         r"|(?<=\bà )\d{1,2} ?h(?:eures?)?\b|(?<=\ba las )\d{1,2}\b|(?<=\bв )\d{1,2} ?час\w*"
     ),
     "price": (
-        r"[€$£¥]\s*\d+(?:[.,]\d+)*|(?<![\w.,])\d+[.,]\d{2}(?![\w.,]\d)(?:\s*(?:€|eur\b|usd\b|euros?\b|dollars?\b|pounds?\b))?"
+        r"[€$£¥]\s*\d+(?:[.,]\d+)*|(?<![\w.,])\d+[.,]\d{2}(?!\d|[\w.,]\d)(?:\s*(?:€|eur\b|usd\b|euros?\b|dollars?\b|pounds?\b))?"
         r"|(?<![\w.,])\d+(?:[.,]\d+)*\s*(?:€|eur\b|usd\b|chf\b|euros?\b|dollars?\b|pounds?\b|cents?\b)"
     ),
     "number": (
@@ -59,7 +59,7 @@ _PATTERNS: dict[Form, str] = {
         + "|".join(NUMBER_WORDS)
         + r"|billion)(?:(?:[ -]| and )(?:"
         + "|".join(NUMBER_WORDS)
-        + r"|billion))*\b"
+        + r"|billion))*(?: and (?:a|one|three) (?:half|thirds?|quarters?))?\b"
     ),
     "version": r"(?:(?<=\bv)|\b)\d+(?:\.\d+)+(?:[-.]?\w+)?\b",
     "file": r"(?<![\w/@.-])[\w-]+\.[a-z][a-z0-9]{1,4}\b(?![\w/@(])",
@@ -83,7 +83,9 @@ _MOST_WORDS = 5
 """Words of a name at most, so that a long row has no square of its length of names."""
 
 
-ValueType = Literal["price", "date", "clock", "version", "percent", "temperature", "phone", "year", "count", "number"]
+ValueType = Literal[
+    "price", "date", "clock", "version", "percent", "temperature", "phone", "year", "measure", "count", "number"
+]
 _FOLLOWING_UNITS: dict[ValueType, re.Pattern[str]] = {
     "price": re.compile(
         r"\s?(?:[€$£¥₽元块]|(?:eur|usd|chf|euros?|dollars?|pounds?|cents?|рубл[а-я]{0,3})\b)", re.IGNORECASE
@@ -92,8 +94,23 @@ _FOLLOWING_UNITS: dict[ValueType, re.Pattern[str]] = {
         r"\s?(?:[%％]|(?:per ?cent|prozent|por ciento|pour ?cent|процент[а-я]{0,3})\b)", re.IGNORECASE
     ),
     "temperature": re.compile(r"\s?(?:[°℃度]|(?:degrees?|grad|grados?|degrés?|градус[а-я]{0,3}|C)\b)", re.IGNORECASE),
+    "measure": re.compile(
+        r"[\s-]?(?:(?:s|sec|min|h|hrs?|mm|cm|m|km|ft|mg|g|kg|lbs?|ml|l|mph|km/h|m/s|ans?|mois|feet|лет|года)(?![\w/])|"
+        r"(?:second|segundo|sekunde|minut[eo]|hour|hora|heure|stunde|d[ií]a|day|tag|jour|week|woche|semana|semaine|"
+        r"month|monat|mes|year|jahr|año|année|(?:(?:kilo|centi|milli|mil[ií])?m[eè]t(?:er|re|ro))|mile|foot|inch|yard|"
+        r"kilo|(?:kilo)?gram(?:m|o)?|tonn?|lit(?:er|re|ro))e?[sn]?\b|"
+        r"(?:секунд|минут|час|дн|недел|месяц|(?:кило|санти)?метр|грамм|килограмм|тонн|литр)[а-я]*|"
+        r"秒|分钟|小时|天|周|个月|米|公里|厘米|公斤|克|升)",
+        re.IGNORECASE,
+    ),
 }
-_WHOLE_PRICE, _YEAR = re.compile(r"(?<!\d)\d++[.,]\d{2}"), re.compile(r"1[5-9]\d{2}|20\d{2}")
+_WHOLE_PRICE = re.compile(r"(?<!\d)\d++[.,]\d{2}")
+_YEAR = re.compile(
+    r"1[5-9]\d{2}|20\d{2}|two thousand and (?:\w+ )?\w+|"
+    r"(?:(?:thir|four|fif|six|seven|eigh|nine)teen|twenty|ten|eleven|twelve)[ -](?:hundred and )?"
+    r"(?:ten|eleven|twelve|\w+teen|\w+ty(?:[ -]\w+)?)",
+    re.IGNORECASE,
+)
 _LEAST_PHONE = 7
 """Digits of a telephone number at least, which are in groups."""
 _WEEKDAY = re.compile(r"(?:mon|tues|wednes|thurs|fri|satur|sun)day", re.IGNORECASE)
@@ -204,6 +221,8 @@ def find_value_type(text: str, piece: Piece) -> ValueType | None:
         return piece.form
     if piece.form != "number":
         return None
+    if (whole := _find_whole(text, piece.start)) is not None:
+        return "year" if whole == "date" and _YEAR.fullmatch(piece.text) else whole
     if (before and before in "€$£¥₽") or _WHOLE_PRICE.fullmatch(piece.text):
         return "price"
     if (unit := next((kind for kind, unit in _FOLLOWING_UNITS.items() if unit.match(after)), None)) is not None:
@@ -211,6 +230,13 @@ def find_value_type(text: str, piece: Piece) -> ValueType | None:
     if not re.search(r"[.,]|^\d*$", piece.text) and sum(map(str.isdigit, piece.text)) >= _LEAST_PHONE:
         return "phone"
     return "year" if _YEAR.fullmatch(piece.text) else "number"
+
+
+def _find_whole(text: str, start: int) -> ValueType | None:
+    """The type of the date or hours that a number is a part of; None for a number of its own."""
+    wholes: tuple[Literal["date", "clock"], ...] = ("date", "clock")
+    found = ((kind, match) for kind in wholes for match in _COMPILED[kind].finditer(text))
+    return next((kind for kind, match in found if match.start() <= start < match.end()), None)
 
 
 def find_unit(text: str, piece: Piece) -> str | None:

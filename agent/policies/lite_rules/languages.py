@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from agent.policies.lite_rules.words import split_words
+from agent.policies.lite_rules.words import split_elision, split_words
 from tools.plain_data import loads_toml
 
 
@@ -35,6 +35,8 @@ class Language:
     `whether` there is some and of what is `heard`, and `filler`, which says nothing more."""
     wants: Mapping[str, re.Pattern[str]]
     """Patterns by what is asked for, of which the first that matches holds."""
+    film: re.Pattern[str]
+    """What a question for a property of the file may name beside the property."""
     values: Mapping[str, re.Pattern[str]]
     """Patterns by the type of an asked number, of which the first that matches holds."""
 
@@ -47,12 +49,21 @@ def detect_language(text: str) -> Language | None:
         return None if scripts & {"HIRAGANA", "KATAKANA"} else load_languages()["zh"]
     if sum("CYRILLIC" in unicodedata.name(letter, "") for letter in letters) > len(letters) / 2:
         return None if re.search("[іїєґўјљњћђ]", text.casefold()) else load_languages()["ru"]
-    found = split_words(text.casefold())
+    found = [part for word in split_words(text.casefold()) for part in split_joined(word)]
     hits = {code: sum(word in known for word in found) for code, known in _load_function_words().items()}
     best = max(hits, key=lambda code: hits[code])
     if not hits[best]:  # a few nouns, such as "Logo?"
         return load_languages()["en"] if text.isascii() else None
     return load_languages().get(best)
+
+
+def split_joined(word: str) -> list[str]:
+    """The words that are written as one, as in `jusqu'où`, `qu'est-ce` and `gibt's`, without a shortened last one."""
+    parts = (part for piece in word.split("-") for part in split_elision(piece))
+    return [_SHORTENED.sub("", part) for part in parts if part]
+
+
+_SHORTENED = re.compile(r"['’][^\W\d_]{1,2}$")
 
 
 @cache
@@ -85,6 +96,7 @@ def _build_language(code: str, rows: dict[str, Any]) -> Language:
         _compile_patterns(rows.get("colours", {})),
         _compile_patterns(rows["sounds"]),
         _compile_patterns(rows["wants"]),
+        re.compile(rows["film"], re.IGNORECASE),
         _compile_patterns(rows["values"]),
     )
 

@@ -11,10 +11,17 @@ from itertools import takewhile
 from typing import Literal
 
 from agent.policies.lite_rules.forms import ValueType
-from agent.policies.lite_rules.languages import Language, detect_language, load_languages
+from agent.policies.lite_rules.languages import Language, detect_language, load_languages, split_joined
 from agent.policies.lite_rules.presence.sound_questions import SoundQuestion, parse_sound_question
 from agent.policies.lite_rules.presence.thing_questions import ThingQuestion, parse_thing_question
-from agent.policies.lite_rules.words import STOP_WORDS, extract_content_words, parse_count, parse_number, split_words
+from agent.policies.lite_rules.words import (
+    STOP_WORDS,
+    extract_content_words,
+    parse_count,
+    parse_number,
+    split_elision,
+    split_words,
+)
 from agent.trajectory import Question
 from tools.vision.colours import find_colour_words
 
@@ -69,6 +76,7 @@ _ASKED = frozenset("colour color number interval second seconds time times often
 _HOW_OFTEN = re.compile(r"\bhow (?:many (?:different |separate )?times|often)\b", re.I)
 _EDGES: tuple[Literal["first", "last"], ...] = ("first", "last")
 _SPOKEN = ("transcript", "statement")
+_OF_THE_FILE = ("length", "size", "recorded")
 _WORDED = frozenset("number version date name words clock file price job person location".split())
 """Kinds of answer that words in a video can give."""
 _SUBTITLES = re.compile("subt[ií]t|untertitel|sous-titre|субтитр|字幕", re.I)
@@ -154,7 +162,7 @@ def read_question(question: Question, duration_seconds: float, start_seconds: fl
         _find_shot(text),
         option_spans if wants == "interval" else (),
         language,
-        tuple(w for w in extract_content_words(extract_subject(text)) if w.casefold() not in language.function_words),
+        _find_asked_words(text, language),
         is_named,
         tuple(place for place, pattern in language.places.items() if pattern.search(text)),
         find_colour_words(text) or tuple(name for name, word in language.colours.items() if word.search(text)),
@@ -162,6 +170,12 @@ def read_question(question: Question, duration_seconds: float, start_seconds: fl
         _find_value_type(text, wants, language),
         None if sound is not None or is_named else parse_thing_question(text, extract_subject(text), question.options),
     )
+
+
+def _find_asked_words(text: str, language: Language) -> tuple[str, ...]:
+    words, known = split_words(extract_subject(text)), language.function_words | STOP_WORDS
+    bare = [rest if elided.casefold() in known else word for word in words for elided, rest in [split_elision(word)]]
+    return tuple(word for word in bare if not known.issuperset(split_joined(word.casefold())))
 
 
 def extract_subject(text: str) -> str:
@@ -262,9 +276,18 @@ def _classify_wants(
     if language is None:
         return "unread"
     fitting = (wants for wants, pattern in language.wants.items() if pattern.search(text))
-    wants = next((wants for wants in fitting if wants != "moment" or has_time), "thing")
+    wants = next((wants for wants in fitting if _may_want(wants, text, language, has_time=has_time)), "thing")
     is_read = wants in _SPOKEN and (_find_sayer(text, language) == "text" or _SUBTITLES.search(text))
     return "words" if is_read else wants  # type: ignore[return-value]
+
+
+def _may_want(wants: str, text: str, language: Language, *, has_time: bool) -> bool:
+    """Whether a question with the words for a kind of answer wants it: what happens, at a second; of the file, else
+    naming nothing, since another thing has a length and a size of its own."""
+    if wants not in _OF_THE_FILE:
+        return wants != "moment" or has_time
+    rest = language.film.sub(" ", language.wants[wants].sub(" ", text))
+    return all((language.function_words | STOP_WORDS).issuperset(split_joined(word)) for word in split_words(rest))
 
 
 def _find_value_type(text: str, wants: Wants, language: Language) -> ValueType | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from tools.words import FUNCTION_WORDS, NUMBER_WORDS, stem
 
+_ELISION = re.compile(r"([^\W\d_]+['’])(?=[haeiouyàâáèéêëìíîïòóôùúûœæ])(.+)", re.IGNORECASE | re.DOTALL)
 _TIMES = {"never": 0.0, "once": 1.0, "twice": 2.0}
 STOP_WORDS = FUNCTION_WORDS | frozenset(
     "about according after all am appear appears before being clip done down during film happen happens here him into "
@@ -21,6 +22,16 @@ _NUMBER = re.compile(r"(?<![\w.,:])\d+(?:,\d{3})*(?:\.\d+)?(?![\w:]|[.,]\d)")
 def split_words(text: str) -> list[str]:
     """The words and numbers of a text, as written, without punctuation around them."""
     return WORD.findall(text)
+
+
+def split_elision(word: str) -> tuple[str, str]:
+    """A word that lost its vowel before another one, with its apostrophe, and that other one: `d'` and `où` of `d'où`.
+
+    Romance languages write so before a vowel or h, the other ones that have rules here do not; "" and the word itself
+    for any other word.
+    """
+    match = _ELISION.fullmatch(word)
+    return ("", word) if match is None else (match[1].replace("’", "'"), match[2])
 
 
 def extract_content_words(text: str) -> list[str]:

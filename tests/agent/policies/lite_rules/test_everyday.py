@@ -8,6 +8,7 @@ import pytest
 from agent.loop.graph import RunContext, run_graph
 from agent.policies.lite import LitePolicy
 from agent.policies.lite_rules.languages import detect_language, load_languages
+from agent.policies.lite_rules.reading import read_question
 from agent.trajectory import Answer, Question, Trajectory, VideoFacts
 from tools.observation import Finding, FrameRef, Observation
 
@@ -57,6 +58,20 @@ SAID = (
         ("Que dit le panneau ?", "fr"),
         ("Что написано на вывеске?", "ru"),
         ("牌子上写着什么?", "zh"),
+        ("Jusqu'où va ce train ?", "fr"),
+        ("D’où vient l’oiseau ?", "fr"),
+        ("Qu'annonce-t-il ?", "fr"),
+        ("S'arrête-t-elle ?", "fr"),
+        ("N'entend-on rien ?", "fr"),
+        ("Est-ce gratuit ?", "fr"),
+        ("Wie geht's?", "de"),
+        ("What's O'Hara's number?", "en"),
+        ("Where's the exit at 7 o'clock?", "en"),
+        ("Dov'è l'uscita?", None),
+        ("Quant'è l'entrata?", None),
+        ("Cos'è scritto sull'insegna?", None),
+        ("Quan s'obre l'hotel?", None),
+        ("Quem dirige o coro?", None),
         ("Cosa dice il cartello?", None),
         ("Wat staat er op het bord?", None),
         ("何と書いてありますか", None),
@@ -67,6 +82,40 @@ SAID = (
 def test_the_language_of_a_question(text: str, code: str | None) -> None:
     language = detect_language(text)
     assert (language and language.code) == code
+
+
+@pytest.mark.parametrize(
+    ("text", "wants"),
+    [
+        ("How long does this last?", "length"),
+        ("How long must it cool down?", "number"),
+        ("How long does it keep in the fridge?", "number"),
+        ("What is the duration of the clip?", "length"),
+        ("What is the duration of the crossing?", "thing"),
+        ("Wie lange dauert der Umbau?", "number"),
+        ("Wie lange dauert der Film?", "length"),
+        ("¿Cuánto dura la obra?", "number"),
+        ("Combien de temps dure la traversée ?", "number"),
+        ("Сколько длится поездка?", "number"),
+        ("修桥要多长时间?", "number"),
+        ("这个影片有多长?", "length"),
+        ("What size is the tent?", "name"),
+    ],
+)
+def test_what_has_a_length_or_size_of_its_own_is_not_the_file(text: str, wants: str) -> None:
+    assert read_question(Question("v.mp4", text), 60.0).wants == wants
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("Combien d'oranges y a-t-il ?", ("oranges",)),
+        ("Quel est le prix de l’entrée ?", ("prix", "entrée")),
+        ("What's the name of O'Hara's boat?", ("name", "O'Hara's", "boat")),
+    ],
+)
+def test_what_is_asked_for_is_bare_of_what_is_written_with_it(text: str, asked: tuple[str, ...]) -> None:
+    assert read_question(Question("v.mp4", text), 60.0).asked == asked
 
 
 def test_every_language_asks_for_the_same_things() -> None:
