@@ -3,7 +3,7 @@
 from random import Random
 
 from evals.ranker import vocabulary as v
-from evals.ranker.shown import Ask, Row, Shown, ask, cased, column, date, paired, person
+from evals.ranker.shown import Ask, Row, Shown, ask, cased, column, date, paired, person, pick_unstated
 
 
 def prices(rng: Random) -> Shown:
@@ -20,9 +20,12 @@ def prices(rng: Random) -> Shown:
         else f"{rng.randint(7, 11)}:00 - {rng.randint(16, 22)}:30"
     )
     place = rng.choice(v.SIGNS)
-    shown = Shown(
-        [paired(rng, pairs), column(rng, [place, f"{rng.choice(['OPEN', 'Open', 'Opening hours'])} {hours}"], 0.2, 0.1)]
-    )
+    if rng.random() < 0.2:
+        texts, gap = [f"{label} {value}" for label, value in pairs], rng.choice(["  ", "    ", " / "])
+        rows = column(rng, [gap.join(texts[i : i + 2]) for i in range(0, len(texts), 2)])
+    else:
+        rows = paired(rng, pairs)
+    shown = Shown([rows, column(rng, [place, f"{rng.choice(['OPEN', 'Open', 'Opening hours'])} {hours}"], 0.2, 0.1)])
     for item, amount in zip(items, amounts, strict=True):
         x = item if screen == "en" or rng.random() < 0.5 else item[screen]
         shown.asks.append(Ask(ask(rng, "price", x), (amount, dress.format(amount)), 0))
@@ -40,6 +43,11 @@ def prices(rng: Random) -> Shown:
             1,
         )
     )
+    absent = [item for item in v.DISHES if item not in items]
+    shown.unstated = [
+        *pick_unstated(rng, rng.sample(absent, 3), "price"),
+        *pick_unstated(rng, items, "crowd", "owner", "extent"),
+    ]
     return shown
 
 
@@ -90,7 +98,7 @@ def departures(rng: Random) -> Shown:
                 0,
             )
         )
-    return Shown([rows], asks=asks)
+    return Shown([rows], asks=asks, unstated=pick_unstated(rng, cities, "duration", "fee", "owner", "crowd"))
 
 
 def scores(rng: Random) -> Shown:
@@ -100,17 +108,91 @@ def scores(rng: Random) -> Shown:
         rng.sample(range(100), 2),
     )
     pairs = [(cased(rng, team.title()), str(point)) for team, point in zip(teams, points, strict=True)]
+    fouls, is_level = rng.sample(range(12), 2), rng.random() < 0.5
+    word = rng.choice(["FOULS", "Fouls", "Timeouts", "Cards", "Sets"])
+    board = paired(rng, pairs)
+    if is_level:  # a column for each team
+        places = (rng.uniform(0.05, 0.2), rng.uniform(0.55, 0.7))
+        board = [
+            row
+            for x, (team, point), number in zip(places, pairs, fouls, strict=True)
+            for row in ((team, x, 0.12, 0.1), (point, x + 0.02, 0.3, 0.2), (f"{word} {number}", x + 0.01, 0.75, 0.06))
+        ]
     rows = [
-        *paired(rng, pairs),
+        *board,
         (f"{rng.choice(['Q', 'P', 'SET '])}{rng.randint(1, 4)}", 0.45, 0.05, 0.04),
         (f"{rng.randint(0, 12):02}:{rng.randint(0, 59):02}", 0.8, 0.05, 0.05),
     ]
+    asks = [Ask(ask(rng, "points", team.title()), (str(point),), 0) for team, point in zip(teams, points, strict=True)]
+    if is_level:
+        asks += [
+            Ask(
+                rng.choice(
+                    [
+                        f"How many {word.lower()} do the {team.title()} have?",
+                        f"How many {word.lower()} are there for {team.title()}?",
+                    ]
+                ),
+                (str(number),),
+                0,
+            )
+            for team, number in zip(teams, fouls, strict=True)
+        ]
     return Shown(
-        [rows],
-        asks=[
-            Ask(ask(rng, "points", team.title()), (str(point),), 0) for team, point in zip(teams, points, strict=True)
-        ],
+        [rows], asks=asks, unstated=pick_unstated(rng, [team.title() for team in teams], "crowd", "owner", "age")
     )
+
+
+def tables(rng: Random) -> Shown:
+    """A table with heads of columns and labels of rows, in cells of their own."""
+    heads = rng.choice(
+        [
+            ("small", "large"),
+            ("adults", "children"),
+            ("morning", "evening"),
+            ("north", "south"),
+            ("2022", "2023", "2024"),
+            ("Monday", "Tuesday", "Wednesday"),
+            ("men", "women"),
+        ]
+    )
+    labels = rng.choice(
+        [rng.sample(v.CITIES, rng.randint(2, 4)), [t["en"] for t in rng.sample(v.TOPICS + v.DISHES, 3)]]
+    )
+    of = rng.choice(["price", "number", "clock"])
+    taken = rng.sample(range(10, 90), len(heads) * len(labels))
+    dress = {
+        "price": rng.choice(["{}", "€{}", "{}.50", "{} EUR"]),
+        "number": "{}",
+        "clock": f"{rng.randint(6, 20)}:{{}}",
+    }[of]
+    values = [dress.format(one % 50 + 10 if of == "clock" else one) for one in taken]
+    across = [0.35 + 0.6 * i / len(heads) for i in range(len(heads))]
+    rows: list[Row] = [(cased(rng, rng.choice(v.TITLES)), 0.08, 0.04, 0.07)] if rng.random() < 0.5 else []
+    rows += [(cased(rng, head.title()), x, 0.2, 0.05) for head, x in zip(heads, across, strict=True)]
+    asks, step = [], rng.uniform(0.08, 0.15)
+    for i, label in enumerate(labels):
+        rows.append((cased(rng, label.title()), 0.08, 0.3 + step * i, 0.05))
+        for k, (head, x) in enumerate(zip(heads, across, strict=True)):
+            value = values[i * len(heads) + k]
+            rows.append((value, x + rng.choice([0.0, 0.01]), 0.3 + step * i, 0.05))
+            phrases = {
+                "price": ["How much is the {head} {label}?", "What does the {label} cost, {head}?"],
+                "number": [
+                    "Which number does {label} have for {head}?",
+                    "How many are there at the {label} for {head}?",
+                ],
+                "clock": ["At what time is the {label} for {head}?", "What time is given for {label}, {head}?"],
+            }[of]
+            if values.count(value) == 1:
+                asks.append(
+                    Ask(
+                        rng.choice(phrases).format(head=head, label=label.title()),
+                        (value,) if of == "clock" else (value, str(taken[i * len(heads) + k])),
+                        0,
+                    )
+                )
+    return Shown([rows], asks=asks, unstated=pick_unstated(rng, labels, "age", "owner", "crowd", "parts"))
 
 
 def forms(rng: Random) -> Shown:
@@ -152,6 +234,7 @@ def weather(rng: Random) -> Shown:
             Ask(ask(rng, "temperature", city), (degree, dress.format(degree)), 0)
             for city, degree in zip(cities, degrees, strict=True)
         ],
+        unstated=pick_unstated(rng, cities, "crowd", "age", "owner", "parts"),
     )
 
 
@@ -190,7 +273,9 @@ def jerseys(rng: Random) -> Shown:
         )
         for i, (name, number) in enumerate(zip(names, numbers, strict=True))
     ]
-    return Shown(list(map(list, scenes)), asks=asks)
+    return Shown(
+        list(map(list, scenes)), asks=asks, unstated=pick_unstated(rng, names, "age", "extent", "fee", "crowd")
+    )
 
 
 def leaflet(rng: Random) -> Shown:
@@ -223,6 +308,7 @@ def leaflet(rng: Random) -> Shown:
             Ask(ask(rng, kind, asked[kind]), right if kind in shown_kinds and kind != "price" else (), 0)
             for kind, (_, right) in rows.items()
         ],
+        pick_unstated(rng, [place.title()], "parts", "owner", "extent"),
     )
 
 
@@ -240,4 +326,4 @@ def panel(rng: Random) -> Shown:
             Ask(rng.choice([f"Who is the {job.lower()}?", f"What is the name of the {job.lower()}?"]), (name,), 0),
             Ask(rng.choice([f"What is {name.split()[0]}'s job?", f"What is the profession of {name}?"]), (job,), 0),
         ]
-    return Shown([rows], asks=asks)
+    return Shown([rows], asks=asks, unstated=pick_unstated(rng, names, "age", "extent", "fee", "crowd"))

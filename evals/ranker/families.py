@@ -6,7 +6,7 @@ A family draws its own values and never sees a real clip. Fitting holds out whol
 from collections.abc import Callable
 from random import Random
 
-from evals.ranker.boards import departures, forms, jerseys, leaflet, panel, prices, scores, weather
+from evals.ranker.boards import departures, forms, jerseys, leaflet, panel, prices, scores, tables, weather
 from evals.ranker.consoles import terminal
 from evals.ranker.notices import banner, captions, cards, clocks, film_credits, products, signs, slides, tags
 from evals.ranker.shown import Shown
@@ -37,5 +37,6 @@ SCREENS: dict[str, Callable[[Random], Shown]] = {
         pictures,
         leaflet,
         panel,
+        tables,
     )
 }

@@ -3,7 +3,7 @@
 from random import Random
 
 from evals.ranker import vocabulary as v
-from evals.ranker.shown import Ask, Row, Shown, ask, cased, column, date, paired, person
+from evals.ranker.shown import Ask, Row, Shown, ask, cased, column, date, paired, person, pick_unstated
 
 
 def cards(rng: Random) -> Shown:
@@ -51,6 +51,7 @@ def cards(rng: Random) -> Shown:
         Ask(f"What is {first}'s job?", (job,), scene),
         Ask(rng.choice([f"Who is the {job.lower()}?", f"What is the name of the {job.lower()}?"]), right, scene),
     ]
+    shown.unstated = pick_unstated(rng, [first, name, where], "speaker's age", "age", "fee", "crowd", "parts", "owner")
     if has_where:
         shown.asks += [
             Ask(ask(rng, "workplace"), (where,), scene),
@@ -122,7 +123,7 @@ def banner(rng: Random) -> Shown:
                 0,
             ),
         ]
-    return Shown([rows], asks=asks)
+    return Shown([rows], asks=asks, unstated=pick_unstated(rng, [where], "crowd", "fee", "age", "duration"))
 
 
 def signs(rng: Random) -> Shown:
@@ -138,7 +139,7 @@ def signs(rng: Random) -> Shown:
             rows += [(" ".join(parts[:cut]), x, y, height), (" ".join(parts[cut:]), x, y + 1.25 * height, height)]
         else:
             rows.append((text, x, y, height))
-    shown = Shown([rows])
+    shown = Shown([rows], unstated=pick_unstated(rng, [t.title() for t in texts], "parts", "fee", "year", "owner"))
     if count == 1:
         shown.asks = [
             Ask(ask(rng, "sign"), (texts[0],), 0),
@@ -201,6 +202,7 @@ def slides(rng: Random) -> Shown:
             3,
         )
         shown.scenes.append([(cased(rng, title), 0.1, 0.1, 0.1), *column(rng, [p[0] for p in points], 0.12, 0.05)])
+        shown.unstated += pick_unstated(rng, [t["en"] for t in things], "fee", "age", "extent", "owner")
         shown.scenes[-1][1:] = [(t, x, y + 0.2, h) for t, x, y, h in shown.scenes[-1][1:]]
         shown.asks += [
             Ask(ask(rng, "title"), (title,), scene, timed=True),
@@ -247,6 +249,7 @@ def film_credits(rng: Random) -> Shown:
     asks = [Ask(f"Who {did}?", (name,), 0) for (_, did), name in zip(roles, people, strict=True)]
     return Shown(
         [rows],
+        unstated=pick_unstated(rng, ["the film", *people], "age", "fee", "owner", "extent"),
         asks=[
             *asks,
             Ask(
@@ -283,6 +286,7 @@ def products(rng: Random) -> Shown:
     ]
     return Shown(
         [rows],
+        unstated=pick_unstated(rng, [brand], "fee", "year", "owner", "parts"),
         asks=[
             Ask(
                 rng.choice(
@@ -296,7 +300,11 @@ def products(rng: Random) -> Shown:
                 (brand,),
                 0,
             ),
-            Ask(rng.choice(["How many grams does it weigh?", "How many grams are in it?"]), (grams,), 0),
+            Ask(
+                rng.choice(["How many grams does it weigh?", "How many grams are in it?", "How heavy is it?"]),
+                (grams,),
+                0,
+            ),
             Ask(
                 rng.choice(
                     ["Which date is printed on it?", "What is the best before date?", "Until which date does it keep?"]
@@ -336,6 +344,7 @@ def captions(rng: Random) -> Shown:
         else:
             shown.scenes.append([(cased(rng, text), rng.uniform(0.1, 0.5), rng.uniform(0.1, 0.9), 0.07)])
         shown.asks.append(Ask(ask(rng, "caption", animal), (text,), scene))
+        shown.unstated += pick_unstated(rng, [animal], "age", "extent", "owner", "fee")
         if many:
             shown.asks.append(Ask(ask(rng, "count", {**animal, "en": animal["en"] + "s"}), (count,), scene))
     return shown

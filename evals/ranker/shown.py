@@ -1,5 +1,6 @@
 """Parts that families are made of: rows of screen text, speech, questions, names and dates."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -30,6 +31,8 @@ class Shown:
     scenes: list[list[Row]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     asks: list[Ask] = field(default_factory=list)
+    unstated: list[tuple[str, str | dict[str, str]]] = field(default_factory=list)
+    """What is not told of the things that are told of: kinds of phrasings, each with its thing."""
 
 
 def ask(rng: Random, kind: str, x: str | dict[str, str] = "", english: float = 0.6) -> str:
@@ -44,6 +47,13 @@ def ask(rng: Random, kind: str, x: str | dict[str, str] = "", english: float = 0
     language = "en" if rng.random() < english else rng.choice(v.LANGUAGES)
     word = x if isinstance(x, str) else x[language]
     return rng.choice(v.PHRASINGS[kind][language]).format(x=word)
+
+
+def pick_unstated(
+    rng: Random, things: Sequence[str | dict[str, str]], *kinds: str
+) -> list[tuple[str, str | dict[str, str]]]:
+    """One kind of question, of those that a family never answers, for each thing that it tells of."""
+    return [(rng.choice(kinds), thing) for thing in things]
 
 
 def cased(rng: Random, text: str) -> str:

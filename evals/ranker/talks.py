@@ -3,7 +3,7 @@
 from random import Random
 
 from evals.ranker import vocabulary as v
-from evals.ranker.shown import Ask, Shown, ask, column, person
+from evals.ranker.shown import Ask, Shown, ask, column, person, pick_unstated
 
 
 def talk(rng: Random) -> Shown:
@@ -33,6 +33,21 @@ def talk(rng: Random) -> Shown:
                                 "How many years of planning are mentioned?",
                             ]
                         ),
+                        (number,),
+                    )
+                ],
+            ),
+            (
+                f"The {x} is {number} {rng.choice(['metres', 'feet', 'miles'])} "
+                f"{(side := rng.choice(['high', 'long', 'deep']))}.",
+                [(f"How {side} is the {x}?", (number,))],
+            ),
+            (f"The {x} is {number} years old.", [(ask(rng, "age", topic), (number,))]),
+            (
+                f"It took us {number} {rng.choice(['years', 'months', 'weeks', 'days'])} to build the {x}.",
+                [
+                    (
+                        rng.choice([f"How long did it take to build the {x}?", f"How long did they build the {x}?"]),
                         (number,),
                     )
                 ],
@@ -83,6 +98,10 @@ def talk(rng: Random) -> Shown:
             ),
         ]
         sentence, asks = rng.choice(facts)
+        kinds = ["parts", "owner", "year", "speaker's age"] + ([] if f"{x} is " in sentence else ["age", "extent"])
+        shown.unstated += pick_unstated(rng, [topic], *kinds)
+        if "cost" not in sentence:
+            shown.unstated.append(("price", topic))
         shown.said.append(sentence if rng.random() < 0.8 else sentence.lower())
         shown.asks += [Ask(q, right) for q, right in asks]
     return shown
@@ -93,9 +112,14 @@ def recipe(rng: Random) -> Shown:
     eggs, grams, minutes = rng.choice(v.NUMBERS[:6]), str(rng.randint(2, 9) * 50), str(rng.randint(2, 12) * 5)
     figure = str(v.NUMBERS.index(eggs) + 2)
     asks = [("eggs", (figure, eggs)), ("grams of sugar", (grams,)), ("minutes", (minutes,))]
+    unstated = pick_unstated(rng, ["the eggs", "the sugar", "the salt"], "fee", "age", "temperature", "owner")
     if rng.random() < 0.5:
         rows = column(rng, [f"{figure} eggs", f"{grams} g sugar", f"Bake for {minutes} minutes", "a pinch of salt"])
-        return Shown([rows], asks=[Ask(ask(rng, "count", x, 1.0), right, 0) for x, right in asks[:1] + asks[2:]])
+        return Shown(
+            [rows],
+            asks=[Ask(ask(rng, "count", x, 1.0), right, 0) for x, right in asks[:1] + asks[2:]],
+            unstated=unstated,
+        )
     said = [
         f"You need {eggs} eggs and some butter.",
         f"Then we add {grams} grams of sugar.",
@@ -109,7 +133,14 @@ def recipe(rng: Random) -> Shown:
                 right,
             )
             for x, right in asks
+        ]
+        + [
+            Ask(
+                rng.choice(["How long does it bake?", "How long must it bake?", "Wie lange muss es backen?"]),
+                (minutes,),
+            )
         ],
+        unstated=unstated,
     )
 
 

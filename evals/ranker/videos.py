@@ -9,7 +9,7 @@ from agent.policies.lite_rules.reading import ParsedQuestion, Sense, read_questi
 from agent.trajectory import Question
 from evals.ranker.consoles import CONSOLES
 from evals.ranker.families import SCREENS
-from evals.ranker.shown import Ask, Shown
+from evals.ranker.shown import Ask, Shown, ask
 from evals.ranker.vocabulary import LANGUAGES
 
 FAMILIES = SCREENS | CONSOLES
@@ -20,6 +20,8 @@ _FITTING = 0.6
 """Share of picture searches that rank the right moment first: about that of things at 30 % of the height."""
 _DRAWS = 3
 """Most questions of a video."""
+_UNSTATED = 0.5
+"""Share of videos of which something is asked that is not told of a thing that is; chosen, not measured."""
 _NAMED = 0.3
 """Share of questions that are asked of one sense too; chosen, not measured."""
 _MISREAD_DOUBTED, _READ_DOUBTED = 0.5, 0.04
@@ -55,14 +57,19 @@ def make_questions(family: str, seed: int) -> list[GeneratedQuestion]:
             rng,
             family,
             video,
-            ask,
+            asked,
             lines,
-            None if is_hidden or ask.scene is None else places[ask.scene],
+            None if is_hidden or asked.scene is None else places[asked.scene],
             duration,
             is_hidden,
         )
-        for ask in asks
+        for asked in asks
     ]
+    beyond = Random(f"{video} unstated")
+    if main.unstated and beyond.random() < _UNSTATED:
+        kind, thing = beyond.choice(main.unstated)
+        unstated = Ask(ask(beyond, kind, thing), ())
+        questions.append(_make_question(beyond, family, video, unstated, lines, None, duration, is_hidden))
     named = Random(f"{video} by sense")
     return questions + [_name_sense(named, made) for made in questions if named.random() < _NAMED]
 
@@ -140,14 +147,14 @@ def _make_question(
     rng: Random,
     family: str,
     video: str,
-    ask: Ask,
+    asked: Ask,
     lines: list[FoundLine],
     place: tuple[float, float] | None,
     duration: float,
     is_hidden: bool,
 ) -> GeneratedQuestion:
-    question = ask.question
-    if place is not None and (ask.timed or rng.random() < 0.15):
+    question = asked.question
+    if place is not None and (asked.timed or rng.random() < 0.15):
         at = rng.uniform(place[0] + 0.2, place[1] - 0.2)
         language = next(
             (code for code in LANGUAGES[1:] if read_question(Question("v", question), 1).language.code == code), "en"
@@ -157,8 +164,8 @@ def _make_question(
         question = f"{question.rstrip('?. ')} {_AT[language].format(when)}?"
     reading = read_question(Question("v", question), duration)
     moments = [rng.uniform(0, duration) for _ in range(3)]
-    if place is not None and (ask.points or rng.random() < 0.5):
+    if place is not None and (asked.points or rng.random() < 0.5):
         rank = 0 if rng.random() < _FITTING else rng.randint(0, 3)
         moments.insert(rank, rng.uniform(*place))
     kept = tuple(select_meant(lines, reading.instant, reading.span))
-    return GeneratedQuestion(family, video, reading, kept, tuple(moments[:3]), () if is_hidden else ask.right)
+    return GeneratedQuestion(family, video, reading, kept, tuple(moments[:3]), () if is_hidden else asked.right)

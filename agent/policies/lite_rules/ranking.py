@@ -52,9 +52,19 @@ _FITTING: dict[str, tuple[str, ...]] = {
     "number": ("number", "numbers", "item", "price"),
 }
 """Forms that a piece of the asked kind can have, where the form tells."""
-_TYPE_SIGNS = ("of the type", "of no type", "of another type", "of another unit", "nearer to another kind")
+_TYPE_SIGNS = (
+    "of the type",
+    "of no type",
+    "without its unit",
+    "of another type",
+    "of another unit",
+    "nearer to another kind",
+)
 """Features of how the type of a piece, by the signs beside it or by its meaning, fits what is asked for."""
-_YEAR = re.compile(r"1\d{3}|20\d{2}")
+_FIRST_ASKED = "first asked"
+"""Feature of how well the first word that is asked for, mostly the kind of answer, stands with a piece."""
+_EARLY_YEAR = re.compile(r"[1-9]\d{2}|1[0-4]\d{2}")
+"""A number that is a year where a year is asked for."""
 _LIKE_DIGITS = tuple("OolISB")
 """Letters that digits are taken for, so that one right behind a number may be a part of it."""
 _FAR_WORDS = 3.0
@@ -180,6 +190,7 @@ def compute_confidence_features(
         "untyped, apart, odds": signs["of no type"] * is_apart * odds,
         "named sense": float(reading.is_sense_named),
         **{name: signs[name] for name in _TYPE_SIGNS},
+        f"{group} {_FIRST_ASKED}": signs[_FIRST_ASKED],
         "may be seen": float(reading.senses[0] == "picture"),
         "may be seen, apart": (reading.senses[0] == "picture") * (1 - min(1.0, connection)),
     }
@@ -200,8 +211,8 @@ def select_signs(features: Mapping[str, float]) -> dict[str, float]:
 
     The connection is the overlap of the question with the piece's line and those beside it.
     """
-    connection = max(features.get(name, 0.0) for name in ("own", "beside", "label", "unit"))
-    return {"connection": connection} | {name: features.get(name, 0.0) for name in _TYPE_SIGNS}
+    connection = max(features.get(name, 0.0) for name in ("own", "row", "beside", "label", "unit"))
+    return {"connection": connection} | {name: features.get(name, 0.0) for name in (*_TYPE_SIGNS, _FIRST_ASKED)}
 
 
 def find_group(reading: ParsedQuestion) -> str:
@@ -250,8 +261,12 @@ def build_candidates(
         around = [
             (_compute_closeness(line, other), i) for i, other in enumerate(lines) if i != number and line.is_with(other)
         ]
+        row, header = _list_words(_find_row(line, lines)), _list_words(_find_header(line, lines))
         shared = {
             "beside": max((share * own[i] for share, i in around), default=0.0),
+            "row": _compute_overlap(asked, row, rarity),
+            "row and header": _compute_overlap(asked, [*row, *header], rarity),
+            _FIRST_ASKED: max(_compute_similarities(asked[0], [*row, *header]), default=0.0) if asked else 0.0,
             "meaning": max(0.0, cosines[number]),
             "meaning beside": max((share * max(0.0, cosines[i]) for share, i in around), default=0.0),
             "sense": float(reading.is_sense_named) * (1.0 if line.sense == reading.senses[0] else -1.0),
@@ -302,6 +317,35 @@ def _compute_kind_similarities(
     return {f"like a {reading.wants}": own, "nearer to another kind": nearer}
 
 
+def _find_row(line: FoundLine, lines: Sequence[FoundLine]) -> list[FoundLine]:
+    """A line and those beside it at the same height, as the cells of a table."""
+    return [line, *(other for other in lines if other is not line and line.is_with(other) and _is_in_row(line, other))]
+
+
+def _is_in_row(line: FoundLine, other: FoundLine) -> bool:
+    if line.box is None or other.box is None:
+        return False
+    return abs(line.box[1] + line.box[3] - other.box[1] - other.box[3]) < min(line.height, other.height)
+
+
+def _find_header(line: FoundLine, lines: Sequence[FoundLine]) -> list[FoundLine]:
+    """The topmost line above a line that begins, ends or is centred where it does, as the head of a column."""
+    above = [x for x in lines if _get_top(x) < _get_top(line) and line.is_with(x) and _is_in_column(line, x)]
+    return sorted(above, key=_get_top)[:1]
+
+
+def _is_in_column(line: FoundLine, other: FoundLine) -> bool:
+    if line.box is None or other.box is None:
+        return False
+    apart, ends = max(line.height, other.height), ((line.box[0], line.box[2]), (other.box[0], other.box[2]))
+    (left, right), (first, last) = ends
+    return min(abs(left - first), abs(right - last), abs(left + right - first - last) / 2) < apart
+
+
+def _list_words(lines: Sequence[FoundLine]) -> list[str]:
+    return [word for line in lines for word in split_words(line.text)]
+
+
 def _find_typed_line(line: FoundLine, lines: Sequence[FoundLine], typed: Sequence[int]) -> int | None:
     """The index of the typed line nearest above a line; None for a typed line, or without one."""
     if line.box is None or _PROMPT.match(line.text):
@@ -335,7 +379,7 @@ def _cut_pieces(reading: ParsedQuestion, line: FoundLine, lines: Sequence[FoundL
     if reading.wants == "colour":
         return [piece for piece in found if find_colour_words(piece.text)]
     if reading.wants == "time":
-        return [piece for piece in found if piece.form in ("date", "clock") or _YEAR.fullmatch(piece.text)]
+        return [piece for piece in found if find_value_type(line.text, piece) in ("date", "clock", "year")]
     if find_group(reading) == "text" and (rows := _collect_paragraph(line, lines)):
         found.append(Piece(" ".join(row.text for row in rows), "paragraph", 0))
     return found
@@ -391,6 +435,7 @@ def _compute_piece_features(
         "glued": float(line.text[: piece.start][-1:].isalpha()),
         "misread": float(piece.form == "number" and line.text[stop : stop + 1] in _LIKE_DIGITS),
         "letters": sum(c.isalnum() for c in signs) / len(signs),
+        "digits": sum(c.isdigit() for c in signs) / len(signs),
         "short": float(len(signs) < 3),
         "initial": float(piece.form == "name" and not before and any(word.islower() for word in after)),
         "cut": float(piece.form == "name" and any(map(is_capitalised, [*before[-1:], *after[:1]]))),
@@ -409,11 +454,18 @@ def _compute_type_signs(reading: ParsedQuestion, piece: Piece, text: str, *, is_
     asked, found, unit = reading.value_type, find_value_type(text, piece), find_unit(text, piece)
     if asked is None or found is None:
         return {}
-    found = "count" if found == "number" and asked == "count" and is_labelled else found
+    if found in ("number", "measure"):
+        if asked == "year":  # a small number is no year, and what is measured is none
+            found = "year" if found == "number" and _EARLY_YEAR.fullmatch(piece.text) else "count"
+        elif asked == "count" and is_labelled:
+            found = "count"
+        elif found == "measure" and asked in ("count", "number"):
+            found = "number"
     return {
         "counts what is asked": float(asked == "count" and unit is not None and _is_like_any(unit, reading.asked)),
         "of the type": float(found == asked and asked != "number"),
         "of no type": float(found == "number" != asked),
+        "without its unit": float(found == "number" and asked == "measure"),
         "of another type": float(found not in ("number", asked)),
         "of another unit": float(unit is not None and not _is_like_any(unit, reading.asked)),
     }
@@ -471,13 +523,13 @@ def _compute_overlap(asked: Sequence[str], found: Sequence[str], rarity: Mapping
 
 
 def _compute_nearness(asked: Sequence[str], following: Sequence[str]) -> float:
-    """The nearness of the first word of the question among those that follow, 0..1."""
-    return max(
-        (
-            math.exp(-i / _FAR_WORDS) * max(_compute_similarities(word, asked), default=0.0)
-            for i, word in enumerate(following)
-        ),
-        default=0.0,
+    """How near each word of the question is among the words that follow, 0..1, added up."""
+    return sum(
+        max(
+            (math.exp(-i / _FAR_WORDS) * _compute_similarity(word, found) for i, found in enumerate(following)),
+            default=0.0,
+        )
+        for word in asked
     )
 
 

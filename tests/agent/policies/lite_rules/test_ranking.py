@@ -158,6 +158,41 @@ def test_a_number_of_something_else_is_no_price_percentage_or_count(question: st
     assert compute_confidence(reading, found) < 0.5
 
 
+@pytest.mark.parametrize(
+    ("question", "texts", "spoken"),
+    [
+        ("In which year was the brewery founded?", ("We have run the brewery for nine years.",), True),
+        ("How many windows does the lighthouse have?", ("The lighthouse", "Open daily 11-16"), False),
+        ("How long is the ride to Porto?", ("17 PORTO 09:25",), False),
+        ("How much do the beans cost?", ("Add four hundred grams of beans.",), True),
+        ("How old is the baker?", ("The baker sold three hundred rolls.",), True),
+    ],
+)
+def test_a_value_of_another_kind_is_no_answer_though_it_is_told_of_what_is_asked_about(
+    question: str, texts: tuple[str, ...], spoken: bool
+) -> None:
+    reading = read_question(Question("v.mp4", question), 60.0)
+    found = rank(reading, lines(*texts, spoken=spoken))
+    assert not found or compute_confidence(reading, found) < 0.5
+
+
+def test_of_two_prices_in_a_row_the_one_with_all_asked_words_before_it_is_meant() -> None:
+    row = "Garden ticket 3.10 EUR   Family ticket 8.40 EUR"
+    assert best("How much is a family ticket?", row) == "8.40 EUR"
+    assert best("How much is a garden ticket?", row) == "3.10 EUR"
+
+
+def test_the_cell_of_a_table_is_in_the_asked_row_and_column() -> None:
+    heads, rows = (("NORTH", 0.4), ("SOUTH", 0.7)), (("Ships", 0.3, "12", "31"), ("Ferries", 0.6, "7", "25"))
+    boxes: list[tuple[str, Box]] = [(head, (x, 0.1, x + 0.12, 0.16)) for head, x in heads]
+    for label, y, *cells in rows:
+        boxes.append((label, (0.05, y, 0.2, y + 0.06)))
+        boxes += [(cell, (x, y, x + 0.05, y + 0.06)) for cell, (_, x) in zip(cells, heads, strict=True)]
+    shown = [FoundLine(text, 0.0, 9.0, False, "t1c1", box=box) for text, box in boxes]
+    for question, cell in (("How many ferries are in the north?", "7"), ("How many ships are in the south?", "31")):
+        assert rank(read_question(Question("v.mp4", question), 60.0), shown)[0].text == cell
+
+
 def test_the_sign_of_a_value_tells_which_number_is_meant() -> None:
     texts = ("Fair 2019", "12:30", "20% off", "€ 9", "Tel. 0391 555 21", "-4°C")
     assert best("What is the phone number?", *texts) == "0391 555 21"
