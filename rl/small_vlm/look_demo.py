@@ -1,6 +1,7 @@
-"""What training by reward taught the small packaged model: the same new videos before and after it, as a page.
+"""What training by reward taught a small model that was packed: the same new videos before and after it, as a page.
 
-    python -m rl.small_vlm.look_demo --videos 10 --out build/look
+    python -m rl.small_vlm.look_run rl/configs/run3/fusion.toml --pack runs/look
+    python -m rl.small_vlm.look_demo runs/look --videos 10
 The videos are drawn now, with shapes and clips that no training has shown.
 """
 
@@ -27,16 +28,15 @@ from evals.controls.subject import ControlSubject
 from evals.datasets.clips import open_clips
 from evals.example import Example
 from evals.scoring.scoring import score
-from rl.small_vlm.look_run import list_known, play_greedy
+from rl.small_vlm.look_run import BEFORE, list_known, play_greedy
 from rl.small_vlm.look_set import LookSet, write_look_set
 from rl.small_vlm.zooms import count_zooms, find_zooms, is_hit, render_zooms
 from tools.cache import write_atomically
 from tools.observation import FULL_FRAME, Box, FrameRef
 from tools.toolbox import open_toolbox
 
-MODEL = Path(__file__).parent / "look_model"
-"""The model that comes with the package, with one adapter from before the training by reward and one from after it."""
-MODELS = {"before": "before", "after": ADAPTER}
+MODELS = {"before": BEFORE, "after": ADAPTER}
+"""Folder of the adapter of each model."""
 LIMITS = Limits(max_turns=3, max_frames=16, max_malformed=1)
 OPTIONS = PolicyOptions(max_reply_tokens=96, concurrency=8)
 PAGE = "index.html"
@@ -76,13 +76,13 @@ class LookView:
     """Data URI of what the zoom showed; empty without one."""
 
 
-def main(out: Path, count: int, model: Path = MODEL, say: Callable[[str], None] = lambda _: None) -> str:
+def main(model: Path, out: Path, count: int, say: Callable[[str], None] = lambda _: None) -> str:
     """Asks the model before and after its training about new videos, and writes a page; gives back a table.
 
     Args:
+        model: folder of the model with both adapters.
         out: folder for videos, runs and page.
         count: number of videos.
-        model: folder of the model with both adapters.
         say: prints a line of progress.
 
     Raises:
@@ -142,7 +142,7 @@ def _make_uri(jpeg: bytes) -> str:
 
 def _command_line() -> None:
     given = command_lines.make_demo_parser(__doc__).parse_args()
-    table = main(given.out, given.videos, given.model or MODEL, tell)
+    table = main(given.model, given.out, given.videos, tell)
     print(escape_controls(f"{table}\n\nThe page with all of them: {given.out / PAGE}"))
 
 

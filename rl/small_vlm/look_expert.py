@@ -1,15 +1,16 @@
 """The expert of run 3, which zooms at random: whoever imitates it learns the form, and not where to look.
 
-It answers by what it was shown. Where it was shown too little it names any colour, as one must who has to answer.
+It answers by what it was shown, and where that was too little it can't tell: a guess there would teach not to read what
+a zoom shows, as most of its zooms show nothing.
 """
 
 import random
 from collections.abc import Mapping
 
 from agent.policy import PolicyOptions, ToolAccess
+from agent.rendering.answer_parser import CANNOT_TELL
 from agent.rendering.reply_parser import parse_reply
 from agent.trajectory import Calls, Reply, ToolCall, Trajectory, Turn, Usage
-from evals.composed.drawn_needles import COLOURS
 from evals.controls.control import ControlContext, PolicyInputs
 from evals.controls.fixed_looks import fix_looks, part_at
 from evals.controls.subject import ControlSubject
@@ -65,11 +66,10 @@ class RandomZoomExpert:
             call = ToolCall("", "zoom", {"seconds": seconds, "box": list(PARTS[part])})
             said = f"<think>\n{part} at {seconds} s\n</think>\n{write_calls(Calls((call,)))}"
         else:
-            said = f"<answer>{self._say(trajectory, rng)}</answer>"
+            said = f"<answer>{self._say(trajectory)}</answer>"
         return parse_reply(Reply(said), Usage(), trajectory)
 
-    def _say(self, trajectory: Trajectory, rng: random.Random) -> str:
+    def _say(self, trajectory: Trajectory) -> str:
         example, subject = self._examples[trajectory.question.id], self._subjects[trajectory.question.id]
         has_seen = LARGE in example.needs or subject.asks_place or is_hit(trajectory, subject)
-        guess = rng.choice(list(COLOURS))
-        return example.answer or "" if has_seen else guess
+        return example.answer or "" if has_seen else CANNOT_TELL

@@ -43,6 +43,8 @@ from tools.cache import write_atomically
 
 Say = Callable[[str], None]
 REPORT = "report.md"
+BEFORE = "before"
+"""Folder in a packed model with the adapter from before the training by reward."""
 LESSON = Control("The first look, and a zoom on a needle that is too small for it.", give=show_small_closer)
 
 
@@ -213,12 +215,15 @@ def _list_adapters(plan: LookPlan) -> list[Path]:
 def pack(plan: LookPlan, out: Path) -> Path:
     """Writes a folder for `agent ask --policy transformers:FOLDER`: tokenizer, connector and the last adapter, in one.
 
+    The adapter of the cold start lies beside it, under `BEFORE`.
+
     Raises:
         FileExistsError: there is such a folder.
     """
-    adapter = _list_adapters(plan)[-1]
+    adapters = _list_adapters(plan)
     shutil.copytree(plan.instructed, out, ignore=shutil.ignore_patterns("*.jsonl"))
-    shutil.copytree(adapter, out / ADAPTER, ignore=lambda _, names: [n for n in names if not n.startswith("adapter_")])
+    for name, adapter in ((ADAPTER, adapters[-1]), (BEFORE, adapters[0])):
+        shutil.copytree(adapter, out / name, ignore=lambda _, names: [n for n in names if not n.startswith("adapter_")])
     return out
 
 

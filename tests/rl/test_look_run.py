@@ -1,6 +1,5 @@
 """Run 3 in tiny: every stage follows from the one before, and what came of it can be asked."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -69,8 +68,7 @@ def test_all_stages_in_tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     both = pack(plan, tmp_path / "packed")
     assert (both / "adapter/adapter_config.json").exists()
     assert TransformersPolicy(str(both), PolicyOptions()).setup.sees_pictures
-    shutil.copytree(both / "adapter", both / "before")
-    told_table = show(tmp_path / "shown", 2, both)
+    told_table = show(both, tmp_path / "shown", 2)
     page = (tmp_path / "shown" / "index.html").read_text()
     assert "| after | none | all |" in told_table
     assert page.count("<figure>") == 4

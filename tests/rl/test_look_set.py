@@ -96,6 +96,7 @@ def test_the_expert_is_right_where_it_was_shown_the_needle_and_zooms_whatever_it
         assert len(find_zooms(run)) == 1
         knows = LARGE in examples[run.question.id].needs or is_hit(run, subjects[run.question.id])
         assert run.answer is not None
+        assert run.answer.cannot_tell == (not knows)
         assert not knows or run.answer.text == examples[run.question.id].answer
     small, large, every = count_zooms(runs, examples, subjects)
     assert small.runs + large.runs == every.runs == every.zoomed == 6
