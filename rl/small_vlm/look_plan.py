@@ -53,7 +53,7 @@ class LookPlan(TomlConfig):
     seed: int = 0
     """Seed of the weights and of the training by reward; the videos are the same for all seeds."""
     stages: Path | None = None
-    """Folder of another run whose stages before the training by reward are taken; None does them here."""
+    """Folder of another run whose model and cold start, `instructed` and `sft`, are taken; None makes them here."""
     zoom_share: Annotated[float, Field(ge=0, le=1)] = 0.7
     """Share of the expert's runs on colours that zoom."""
     max_turns: Count = 3
@@ -93,7 +93,7 @@ class LookPlan(TomlConfig):
 
     def videos_of(self, name: str) -> Path:
         """Folder of a set."""
-        return self.before / "videos" / name
+        return self.out / "videos" / name
 
     def imitation(self) -> SftConfig:
         """Options of the cold start, which goes on with the adapter of the instructions."""

@@ -77,9 +77,12 @@ def main(plan: LookPlan, until: command_lines.Stage = "grpo", say: Say = lambda 
         "grpo": lambda: train.main(plan.training(), say),
     }
     names: Sequence[command_lines.Stage] = get_args(command_lines.Stage)
+    if plan.stages is not None and not (plan.stages / "sft").is_dir():
+        raise ValueError(f"{plan.stages} holds no cold start: need the folders instructed and sft")
     for name in names[: names.index(until) + 1]:
-        done = (plan.out if name == "grpo" else before) / f"{name}.done"
-        if not done.exists():
+        done = plan.out / f"{name}.done"
+        is_taken = plan.stages is not None and name not in ("videos", "grpo")
+        if not is_taken and not done.exists():
             began = time.perf_counter()
             say(f"== {name}")
             stages[name]()
@@ -89,11 +92,16 @@ def main(plan: LookPlan, until: command_lines.Stage = "grpo", say: Say = lambda 
 
 def _sets(plan: LookPlan) -> list[tuple[str, LookSet]]:
     count = plan.videos
+    by_reward = [
+        ("train", LookSet(count.train, seed=3)),
+        ("evaluate", LookSet(count.evaluate, seed=4, split="heldout")),
+    ]
+    if plan.stages is not None:
+        return by_reward
     return [
         ("lessons", LookSet(count.lessons, seed=1, is_lesson=True)),
         ("expert", LookSet(count.expert, seed=2, is_lesson=True)),  # or it would unlearn to say where a needle is
-        ("train", LookSet(count.train, seed=3)),
-        ("evaluate", LookSet(count.evaluate, seed=4, split="heldout")),
+        *by_reward,
     ]
 
 

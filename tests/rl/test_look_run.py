@@ -65,6 +65,11 @@ def test_all_stages_in_tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     told.clear()
     main(plan, say=told.append)
     assert not told, "no stage is done twice"
+    again = plan.model_copy(update={"out": tmp_path / "again", "stages": tmp_path / "run", "seed": 1})
+    main(again, say=told.append)
+    assert [line for line in told if line.startswith("== ") and "done" not in line] == ["== videos", "== grpo"]
+    with pytest.raises(ValueError, match="holds no cold start"):
+        main(plan.model_copy(update={"stages": tmp_path / "nowhere"}))
     both = pack(plan, tmp_path / "packed")
     assert (both / "adapter/adapter_config.json").exists()
     assert TransformersPolicy(str(both), PolicyOptions()).setup.sees_pictures
