@@ -77,7 +77,7 @@ def test_a_run_ends_after_its_seconds_without_another_look(model: Path, cache: P
     for seconds in (None, 1e-3):
         rollouts = rollouts_of(training(model, cache / "out", play=play | {"max_seconds": seconds}), SCRIPTS[1:2])
         [rollout] = rollouts([(next(iter(rollouts.examples)), 0)])
-        ended.append((rollout.trajectory.stop, len(rollout.trajectory.calls)))
+        ended.append((rollout.trajectory.stop, len(rollout.trajectory.results)))
     assert ended[0] == (Stop.ANSWERED, 3)
     assert ended[1][0] is Stop.TIME_LIMIT
     assert ended[1][1] < 3  # the look of the first turn may have been made before the time is over
