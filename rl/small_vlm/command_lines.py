@@ -73,9 +73,9 @@ def make_words_parser(about: str | None) -> Parser:
 def make_demo_parser(about: str | None) -> Parser:
     """The argument parser of `rl.small_vlm.look_demo`, with the module's docstring as description."""
     made = Parser("python -m rl.small_vlm.look_demo", description=(about or "").partition("\n")[0])
-    made.add_argument("model", type=Path, metavar="FOLDER", help="what look_run --pack wrote")
     made.add_argument("--videos", type=int, default=10, metavar="N", help="how many are drawn")
     made.add_argument(
         "--out", type=Path, default=Path("build/look"), metavar="FOLDER", help="for videos, runs and page"
     )
+    made.add_argument("--model", type=Path, metavar="FOLDER", help="what look_run --pack wrote")
     return made

