@@ -5,7 +5,6 @@ of the same trajectory one step later, so that prefix caches hit. Each frame is 
 words; the video sampler of no model or server is used. Text of the video can't become a tag or a special token.
 """
 
-import base64
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import Any, Literal
 from agent.policy import PolicyOptions
 from agent.prompts import STRATEGY_PROMPTS, read_prompt
 from agent.rendering.answer_parser import LETTERS
+from agent.rendering.data_uri import make_jpeg_uri
 from agent.rendering.sanitize import escape_markup, quote_said
 from agent.trajectory import (
     Answer,
@@ -225,7 +225,7 @@ def _render_openai_part(block: Block, picture: PictureOf) -> dict[str, Any]:
         return {"type": "text", "text": block.text}
     if (jpeg := picture(block.ref)) is None:
         return {"type": "text", "text": DAMAGED}
-    return {"type": "image_url", "image_url": {"url": "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()}}
+    return {"type": "image_url", "image_url": {"url": make_jpeg_uri(jpeg)}}
 
 
 def _render_system(specs: Sequence[ToolSpec], form: Form) -> str:

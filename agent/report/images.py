@@ -1,6 +1,5 @@
 """Stores the pictures of a page: each once however often it is shown, all within a budget of bytes."""
 
-import base64
 import hashlib
 import io
 from collections.abc import Callable, Collection, Iterable
@@ -8,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from PIL import Image
 
+from agent.rendering.data_uri import make_jpeg_uri
 from tools.observation import FrameRef
 
 PictureOf = Callable[[FrameRef], bytes | None]
@@ -35,7 +35,7 @@ class StoredImage:
     @property
     def data_uri(self) -> str:
         """Data URI of the picture, which needs no network."""
-        return "data:image/jpeg;base64," + base64.b64encode(self.jpeg).decode()
+        return make_jpeg_uri(self.jpeg)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ The sizes, in pixels, are those of `agent.policies.local.image_processing`: at l
 than those that are trained on, which is noticed in the first prompt. A model of text only needs no sizes.
 """
 
-import base64
 import importlib
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +24,7 @@ from typing import Any
 import httpx2
 
 from agent.policy import PolicyError
+from agent.rendering.data_uri import make_jpeg_uri
 from rl.sampling.engine import EngineGoneError, Sampled
 from rl.sampling.weight_sync import WeightSync, check_cuda, check_text_only, find_own_address, start_transfer
 
@@ -79,7 +79,7 @@ class VllmServer:
         self, prompt_ids: Sequence[int], jpegs: Sequence[bytes], sampling: Mapping[str, Any], conversation: str = ""
     ) -> Sampled:
         """Samples a completion of one prompt."""
-        pictures = [{"type": "image_url", "url": _encode_data_url(jpeg)} for jpeg in jpegs]
+        pictures = [{"type": "image_url", "url": make_jpeg_uri(jpeg)} for jpeg in jpegs]
         told = self._told(
             "POST",
             "/inference/v1/generate",
@@ -179,10 +179,6 @@ class VllmServer:
             if tried < _TRIES:
                 self._sleep(2.0**tried)
         raise kind(f"the vLLM server at {self.url}: {trouble}{_advice(trouble)}")
-
-
-def _encode_data_url(jpeg: bytes) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
 
 
 def _parse_body(response: Any) -> Any:

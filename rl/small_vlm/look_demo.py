@@ -6,12 +6,12 @@ The videos are drawn now, with shapes and clips that no training has shown.
 """
 
 from agent.ending import check_arguments_first, end_process
+from agent.rendering.data_uri import make_jpeg_uri
 from rl.small_vlm import command_lines
 
 if __name__ == "__main__":  # before torch is imported
     check_arguments_first("rl.small_vlm.look_demo", command_lines.make_demo_parser(__doc__))
 
-import base64
 import io
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -124,7 +124,7 @@ def _make_view(name: str, run: Trajectory, example: Example, subject: ControlSub
     said = run.answer.text if run.answer is not None else "no answer"
     is_right = score(example, run).value == 1.0
     drawn = _draw_boxes(whole, boxes) if whole else b""
-    return LookView(name, said, is_right, course, _make_uri(drawn), _make_uri(part) if part else "")
+    return LookView(name, said, is_right, course, make_jpeg_uri(drawn), make_jpeg_uri(part) if part else "")
 
 
 def _draw_boxes(jpeg: bytes, boxes: list[tuple[Box, tuple[int, int, int]]]) -> bytes:
@@ -136,10 +136,6 @@ def _draw_boxes(jpeg: bytes, boxes: list[tuple[Box, tuple[int, int, int]]]) -> b
     drawn = io.BytesIO()
     picture.save(drawn, "JPEG", quality=85)
     return drawn.getvalue()
-
-
-def _make_uri(jpeg: bytes) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
 
 
 def _command_line() -> None:

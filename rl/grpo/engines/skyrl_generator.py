@@ -10,7 +10,6 @@ the training file says what is asked, played and rewarded. Its `update.max_token
 """
 
 import asyncio
-import base64
 from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
@@ -21,6 +20,7 @@ import torch
 
 from agent.policies.local.image_processing import decode_picture
 from agent.policy import PolicyError
+from agent.rendering.data_uri import make_jpeg_uri
 from agent.terminal import tell
 from evals.runner.run_file import Key
 from rl.grpo.config import read_training
@@ -59,10 +59,7 @@ class SkyRLEngine(TrainerEngine):
         self.wait(self.client.finish_session(conversation))
 
     def _show(self, jpegs: Sequence[bytes]) -> dict[str, Any]:
-        parts = [
-            {"type": "image_url", "image_url": {"url": "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()}}
-            for jpeg in jpegs
-        ]
+        parts = [{"type": "image_url", "image_url": {"url": make_jpeg_uri(jpeg)}} for jpeg in jpegs]
         return {"json": {"model": self.client.model_name, "messages": [{"role": "user", "content": parts}]}}
 
 
