@@ -46,7 +46,7 @@ def make_naming_parser(about: str | None) -> Parser:
     return made
 
 
-Stage = Literal["videos", "built", "aligned", "lessons", "instructed", "expert", "sft", "grpo"]
+Stage = Literal["videos", "built", "aligned", "lessons", "instructed", "expert", "sft", "rewarded", "grpo"]
 """Stages of run 3, in the order in which they are done."""
 
 

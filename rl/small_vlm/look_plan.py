@@ -40,6 +40,17 @@ class Videos(TomlConfig):
     """Held-out videos, with shapes and clips that were never trained on."""
 
 
+class Rewarded(TomlConfig):
+    """The round of rejection sampling between the cold start and the training by reward."""
+
+    samples: Count = 2
+    """Runs of the cold start on each video that is trained on by reward; the right ones that hit are imitated."""
+    direct: Annotated[int, Field(ge=0)] = 50
+    """Runs of the expert without a zoom that are imitated beside them."""
+    sft: dict[str, Any] = Field(default_factory=dict)
+    """Options of `rl.sft`, except those that the plan sets."""
+
+
 class LookPlan(TomlConfig):
     """Options of all stages, in the order in which they are done."""
 
@@ -53,7 +64,8 @@ class LookPlan(TomlConfig):
     seed: int = 0
     """Seed of the weights and of the training by reward; the videos are the same for all seeds."""
     stages: Path | None = None
-    """Folder of another run whose model and cold start, `instructed` and `sft`, are taken; None makes them here."""
+    """Folder of another run whose model and adapters before the training by reward are taken, `instructed`, `sft` and
+    `rewarded`; None makes them here."""
     zoom_share: Annotated[float, Field(ge=0, le=1)] = 0.7
     """Share of the expert's runs on colours that zoom."""
     max_turns: Count = 3
@@ -65,6 +77,7 @@ class LookPlan(TomlConfig):
     align: AlignSettings = AlignSettings()
     sft: dict[str, Any] = Field(default_factory=dict)
     """Options of `rl.sft`, except those that the plan sets."""
+    rewarded: Rewarded = Rewarded()
     train: dict[str, Any] = Field(default_factory=dict)
     """Options of `rl.train`, except those that the plan sets."""
     controls: tuple[str, ...] = ("blind", "no-zoom", "oracle-crop", "wrong-video")
@@ -73,6 +86,7 @@ class LookPlan(TomlConfig):
     @model_validator(mode="after")
     def _hangs_together(self) -> "LookPlan":
         self.imitation()
+        self.second_imitation()
         self.training()
         return self
 
@@ -91,23 +105,29 @@ class LookPlan(TomlConfig):
         """Folder of the adapter of the instructions."""
         return self.before / "instructed-adapter"
 
+    @property
+    def cold_start(self) -> Path:
+        """Folder of the adapter of the cold start."""
+        return self.before / "sft"
+
     def videos_of(self, name: str) -> Path:
         """Folder of a set."""
         return self.out / "videos" / name
 
     def imitation(self) -> SftConfig:
         """Options of the cold start, which goes on with the adapter of the instructions."""
-        told = {
-            "model": str(self.instructed),
-            "start": str(self.instructed_adapter),
-            "out": self.before / "sft",
-            "data": [self.before / "expert"],
-            "tools": (),
-        }
-        return SftConfig.model_validate({"train_eyes": False, "precision": "float32"} | self.sft | told)
+        return self._imitate(self.sft, self.instructed_adapter, self.before / "expert", self.cold_start)
+
+    def second_imitation(self) -> SftConfig:
+        """Options of the imitation of rewarded runs, which goes on with the adapter of the cold start."""
+        return self._imitate(self.rewarded.sft, self.cold_start, self.before / "chosen", self.before / "rewarded")
+
+    def _imitate(self, options: dict[str, Any], start: Path, data: Path, out: Path) -> SftConfig:
+        told = {"model": str(self.instructed), "start": str(start), "out": out, "data": [data], "tools": ()}
+        return SftConfig.model_validate({"train_eyes": False, "precision": "float32"} | options | told)
 
     def training(self) -> Training:
-        """Options of the training by reward, which goes on with the adapter of the cold start."""
+        """Options of the training by reward, which goes on with the adapter of the rewarded runs."""
         play = {
             "max_turns": self.max_turns,
             "max_reply_tokens": self.max_reply_tokens,
@@ -122,7 +142,7 @@ class LookPlan(TomlConfig):
             "out": self.out / "grpo",
             "data": str(self.videos_of("train")),
             "seed": self.seed,
-            "lora": {"start": str(self.before / "sft")},
+            "lora": {"start": str(self.before / "rewarded")},
         }
         return Training.model_validate(self.train | told | {"play": self.train.get("play", {}) | play})
 

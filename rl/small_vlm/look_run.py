@@ -14,11 +14,13 @@ if __name__ == "__main__":  # before torch is imported
 
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 from agent.policies.local.picture_words import ADAPTER
+from agent.policies.registry import open_policy
 from agent.policy import PolicyOptions
 from agent.terminal import escape_controls, tell
 from agent.trajectory import Limits, Trajectory
@@ -37,6 +39,7 @@ from rl.small_vlm.look_align import align, instruct
 from rl.small_vlm.look_build import build_look
 from rl.small_vlm.look_expert import RandomZoomExpert, show_small_closer
 from rl.small_vlm.look_plan import LookPlan
+from rl.small_vlm.look_rewarded import choose_rewarded, sample_runs
 from rl.small_vlm.look_set import LookSet, write_look_set
 from rl.small_vlm.zooms import ZoomCounts, count_zooms, render_zooms
 from tools.cache import write_atomically
@@ -74,11 +77,12 @@ def main(plan: LookPlan, until: command_lines.Stage = "grpo", say: Say = lambda 
         ),
         "expert": lambda: play_expert(plan.videos_of("expert"), before / "expert", plan.zoom_share, say=say),
         "sft": lambda: sft.main(plan.imitation(), say),
+        "rewarded": lambda: imitate_rewarded(plan, say),
         "grpo": lambda: train.main(plan.training(), say),
     }
     names: Sequence[command_lines.Stage] = get_args(command_lines.Stage)
-    if plan.stages is not None and not (plan.stages / "sft").is_dir():
-        raise ValueError(f"{plan.stages} holds no cold start: need the folders instructed and sft")
+    if plan.stages is not None and not plan.cold_start.is_dir():
+        raise ValueError(f"{plan.stages} holds no cold start: need the folders instructed, sft and rewarded")
     for name in names[: names.index(until) + 1]:
         done = plan.out / f"{name}.done"
         is_taken = plan.stages is not None and name not in ("videos", "grpo")
@@ -129,13 +133,46 @@ def play_expert(
     return out
 
 
+def imitate_rewarded(plan: LookPlan, say: Say = lambda _: None) -> None:
+    """The stage between cold start and training by reward: samples runs, and imitates what `choose_rewarded` leaves.
+
+    Args:
+        plan: options of the run.
+        say: prints a line of progress.
+    """
+    training, videos = plan.training(), plan.videos_of("train")
+    options = replace(training.play.options(plan.seed), adapter=str(plan.cold_start))
+    policy = open_policy(f"transformers:{plan.instructed}", options)
+    sampled = plan.before / "sampled"
+    sample_runs(videos, sampled, training.run_settings(policy), plan.rewarded.samples, plan.concurrency, say)
+    play_expert(plan.videos_of("expert"), plan.before / "direct", 0.0, say=say)
+    rewarded = [*_choose(sampled, videos), *_choose(plan.before / "expert", plan.videos_of("expert"))]
+    say(f"{len(rewarded)} rewarded runs")
+    subjects, _ = list_known(open_clips(plan.videos_of("expert")))
+    passed = {run.question.id for run in rewarded}  # a file has one run of a question and sample
+    passed |= {key for key, subject in subjects.items() if subject.asks_place}
+    direct = [run for run in read_stored(plan.before / "direct") if run.question.id not in passed]
+    chosen = plan.before / "chosen"
+    chosen.mkdir(exist_ok=True)
+    (chosen / TRAJECTORIES).unlink(missing_ok=True)
+    kept = RunFile(chosen / TRAJECTORIES)
+    for run in (*rewarded, *direct[: plan.rewarded.direct]):
+        kept.add(run)
+    sft.main(plan.second_imitation(), say)
+
+
+def _choose(runs: Path, videos: Path) -> Iterator[Trajectory]:
+    subjects, examples = list_known(open_clips(videos))
+    return choose_rewarded(read_stored(runs), examples, subjects)
+
+
 def list_known(asked_of: ExampleSet) -> tuple[dict[str, ControlSubject], Mapping[str, Example]]:
     """Evidence and answers of a set by the id of the question."""
     return {entry.id: entry.subject for entry in asked_of.asking.entries}, asked_of.examples()
 
 
 def report(plan: LookPlan, limit: int | None = None, say: Say = lambda _: None) -> str:
-    """Evaluates the cold start, and the last checkpoint of the training by reward if there is one, on held-out videos.
+    """Evaluates the cold start and what reward has made of it so far on held-out videos.
 
     Args:
         plan: options of the run.
@@ -215,9 +252,10 @@ def play_greedy(
 
 
 def _list_adapters(plan: LookPlan) -> list[Path]:
-    """The adapter of the cold start, and that of the last checkpoint of the training by reward if there is one."""
+    """The adapters of the cold start, of the rewarded runs and of the last checkpoint, as far as there are any."""
     checkpoint = last_checkpoint(plan.out / "grpo")
-    return [plan.before / "sft", *([checkpoint] if checkpoint is not None else [])]
+    later = [plan.before / "rewarded", *([checkpoint] if checkpoint is not None else [])]
+    return [plan.cold_start, *(adapter for adapter in later if adapter.is_dir())]
 
 
 def pack(plan: LookPlan, out: Path) -> Path:
