@@ -39,7 +39,7 @@ from tools.observation import MissingPartError
 _TERMS = "training.json"
 FREE = (
     *("alarms", "evaluation", "keep", "keep_runs", "play.concurrency", "rows_at_once", "save_every", "trackers"),
-    *("engine.memory_share", "engine.ray", "engine.ray_workers", "engine.url"),
+    *("engine.memory_share", "engine.sleeps", "engine.ray", "engine.ray_workers", "engine.url"),
     *("judge.concurrency", "update.gradient_checkpointing"),
 )
 """Keys of a training file with which the same is learned: a training goes on with other ones."""

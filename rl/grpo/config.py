@@ -214,6 +214,9 @@ class EngineConfig(TomlConfig):
     older; `correction` weighs them. Twice the throughput at most, where sampling takes as long as training."""
     memory_share: Annotated[float, Field(gt=0, lt=1)] = 0.4
     """Share of the GPU's memory that vLLM takes where it is beside the model in training."""
+    sleeps: bool = False
+    """Whether vLLM beside the model in training gives its GPU memory back during the update (vLLM's sleep mode: its
+    weights go to the host's memory, caches are emptied), so that `memory_share` may be large. Needs CUDA."""
     correction: Literal["sequence_mask", "sequence_truncate", "token_mask", "token_truncate"] = "token_truncate"
     """Importance-sampling correction of the loss, by the ratio of the model's probability of a rollout, or a token, to
     that of the engine that sampled it: a ratio above the limit does not count (`mask`), or counts as the limit
@@ -229,6 +232,8 @@ class EngineConfig(TomlConfig):
             raise ValueError("ray plays rollouts on machines without weights: take a vllm-server")
         if self.one_step_off_policy and self.name == "transformers":
             raise ValueError("one_step_off_policy samples while the model trains: take an engine of its own")
+        if self.sleeps and (self.name != "vllm" or self.one_step_off_policy):
+            raise ValueError('sleeps is of name = "vllm", beside a model that waits while it samples: leave it out')
         return self
 
     @property

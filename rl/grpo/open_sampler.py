@@ -36,7 +36,10 @@ def open_sampler(training: Training) -> TrainingSampler:
     place = str(unpack()) if training.model == "smollm2" else training.model
     lora = training.lora
     rank = None if lora is None else read_rank(lora.start) if lora.start else lora.rank
-    return EngineSampler(place, options, ColocatedVllm(place, options, rank=rank, memory_share=engine.memory_share))
+    beside = ColocatedVllm(place, options, rank=rank, memory_share=engine.memory_share, sleeps=engine.sleeps)
+    sampler = EngineSampler(place, options, beside)
+    sampler.awake = beside.awake
+    return sampler
 
 
 def make_sync(training: Training, sampler: TrainingSampler, accelerator: Any) -> Sync | None:

@@ -190,8 +190,9 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         """Rollouts of the graph in place of completions; a prompt is the id of a question."""
         if self._early is not None:
             self._clock.played(StageSeconds(generate=self._early.wait()))
-        self._sync_weights()
-        drawn = self._drawing(prompts, TrainingProgress(self.state.global_step, self.state.max_steps))
+        with self._rollouts.sampler.awake():
+            self._sync_weights()
+            drawn = self._drawing(prompts, TrainingProgress(self.state.global_step, self.state.max_steps))
         self._rollouts.sampler.forget()
         self._clock.end_batch()
         for name, value in drawn.measures.items():
@@ -355,9 +356,10 @@ class GraphTrainer(GRPOTrainer):  # type: ignore[misc,unused-ignore]
         """Trajectories of held-out questions by the weights of now."""
         if self._early is not None:
             self._early.wait()
-        self._sync_weights()
-        with self._sample_context():
-            played = runner(keys)
+        with runner.sampler.awake():
+            self._sync_weights()
+            with self._sample_context():
+                played = runner(keys)
         runner.sampler.forget()
         return [one.trajectory for one in played]
 

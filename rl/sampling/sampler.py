@@ -91,6 +91,8 @@ class TrainingSampler(TransformersPolicy):
         self._kept: dict[Key, tuple[Tokens, tuple[JpegImage, ...]]] = {}
         self.autocast: Callable[[], AbstractContextManager[object]] = nullcontext
         """A context in which products are computed in the precision of the loss."""
+        self.awake: Callable[[], AbstractContextManager[object]] = nullcontext
+        """A context in which an engine that sleeps during the update can be asked, and takes weights."""
         self._full: set[Key] = set()
         """Runs whose own calls have filled the model's context."""
         self._here = threading.local()  # prompt and reply of one request belong to one thread

@@ -16,7 +16,7 @@ import torch
 from agent.policies.local.image_processing import decode_picture
 from agent.policies.vllm import VllmPolicy, choose_lora_room
 from agent.policies.vllm_engine import is_on_cpu
-from agent.policy import PolicyOptions
+from agent.policy import PolicyError, PolicyOptions
 from rl.sampling.engine import Sampled
 from rl.sampling.weight_sync import WeightSync, check_cuda, check_text_only, start_transfer
 
@@ -26,7 +26,9 @@ class ColocatedVllm:
 
     is_shared = False
 
-    def __init__(self, where: str, options: PolicyOptions, *, rank: int | None, memory_share: float) -> None:
+    def __init__(
+        self, where: str, options: PolicyOptions, *, rank: int | None, memory_share: float, sleeps: bool = False
+    ) -> None:
         """Starts the engine, which takes from half a minute to minutes.
 
         Args:
@@ -34,6 +36,7 @@ class ColocatedVllm:
             options: sampling options.
             rank: rank of the adapter; None where all weights are trained.
             memory_share: share of the GPU's memory that the engine takes, 0..1.
+            sleeps: whether it is to give that memory back outside `awake`, from the first one on. Needs CUDA.
 
         Raises:
             MissingPartError: vLLM is not installed.
@@ -48,9 +51,27 @@ class ColocatedVllm:
             os.environ.setdefault("VLLM_ALLOW_INSECURE_SERIALIZATION", "1")
         else:
             arguments |= {"enable_lora": True, "max_lora_rank": choose_lora_room(rank)}
+        if sleeps:
+            if not torch.cuda.is_available():
+                raise PolicyError("an engine that sleeps gives a GPU's memory back, and there is none: sleeps = false")
+            arguments["enable_sleep_mode"] = True
         with _on_own_gpu():
             policy = VllmPolicy(where, replace(options, adapter=""), **arguments)
         self.engine = policy.engine
+        self._sleeps, self._is_asleep = sleeps, False
+
+    @contextmanager
+    def awake(self) -> Iterator[None]:
+        """A context in which the engine holds its memory; after it weights are in the host's, and caches are empty."""
+        if self._is_asleep:
+            self.engine.tell("wake_up")
+            self._is_asleep = False
+        try:
+            yield
+        finally:
+            if self._sleeps:
+                self.engine.tell("sleep", 1)
+                self._is_asleep = True
 
     def complete(
         self, prompt_ids: Sequence[int], jpegs: Sequence[bytes], sampling: Mapping[str, Any], conversation: str = ""

@@ -4,7 +4,8 @@ It expands placeholders itself, as vLLM does, and of what was learned it knows w
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,11 +35,13 @@ class SecondCopy:
         """Names of adapters."""
         self.fails_after: int | None = None
         """Requests."""
+        self.is_awake = True
 
     def complete(
         self, prompt_ids: Sequence[int], jpegs: Sequence[bytes], sampling: Mapping[str, Any], conversation: str = ""
     ) -> Sampled:
         with self._lock:
+            assert self.is_awake
             if self.fails_after is not None and len(self.asked) >= self.fails_after:
                 raise PolicyError("the engine is gone")
             self.asked.append((tuple(prompt_ids), len(jpegs)))
@@ -48,6 +51,12 @@ class SecondCopy:
             self.said.append(said)
         return said
 
+    @contextmanager
+    def wake(self) -> Iterator[None]:
+        self.is_awake = True
+        yield
+        self.is_awake = False
+
     def end(self, conversation: str) -> None:
         """Nothing is kept of a run."""
 
@@ -55,6 +64,7 @@ class SecondCopy:
         self._adapters[name] = adapter
 
     def use(self, name: str) -> None:
+        assert self.is_awake
         options = replace(self._options, adapter=str(self._adapters[name]))
         self._policy = TransformersPolicy(str(self._folder), options)
         self.used.append(name)

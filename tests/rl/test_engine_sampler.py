@@ -85,16 +85,22 @@ def watched(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Watched:
     wanted = training(model, tmp_path_factory.mktemp("engine") / "out", **SETTINGS)
     wanted.out.mkdir(parents=True)
     sampler = sampler_of(wanted)
+    assert isinstance(sampler.engine, SecondCopy)
+    sampler.engine.is_awake, sampler.awake = False, sampler.engine.wake
     rollouts = RolloutRunner(open_composed(wanted.data), wanted.run_settings(sampler), sampler)
     trainer = Watching(wanted, rollouts, load_preset(wanted.preset), lambda _: None)
     order = trainer.order()
     trainer.train()
-    assert isinstance(sampler.engine, SecondCopy)
     return Watched(sampler.engine, sampler, rows, played, order, wanted.out)
 
 
 def test_it_is_known_beforehand_which_question_comes_next(watched: Watched) -> None:
     assert [step[0].trajectory.question.id for step in watched.played] == watched.order[:2]
+
+
+def test_an_engine_that_sleeps_is_woken_for_runs_and_weights_alone(watched: Watched) -> None:
+    assert watched.engine.used, "which it takes awake alone, as prompts"
+    assert not watched.engine.is_awake
 
 
 def test_pictures_go_to_the_engine_as_one_token_each(watched: Watched) -> None:

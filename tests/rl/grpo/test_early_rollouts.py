@@ -132,6 +132,10 @@ def test_waiting_lasts_until_the_last_rollout_and_an_engine_that_is_gone_is_told
 def test_the_model_in_training_cannot_sample_while_it_trains(model: Path, tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="take an engine of its own"):
         training(model, tmp_path, engine={"one_step_off_policy": True})
+    with pytest.raises(ValidationError, match="waits while it samples"):
+        training(model, tmp_path, engine={"name": "vllm", "sleeps": True, "one_step_off_policy": True})
+    with pytest.raises(ValidationError, match="waits while it samples"):
+        training(model, tmp_path, engine=SERVER | {"sleeps": True})
 
 
 def test_sampling_ahead_takes_the_time_of_the_longer_part_and_is_never_twice_as_fast(
