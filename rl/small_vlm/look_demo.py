@@ -28,9 +28,9 @@ from evals.controls.subject import ControlSubject
 from evals.datasets.clips import open_clips
 from evals.example import Example
 from evals.scoring.scoring import score
-from rl.small_vlm.look_run import BEFORE, list_known, play_greedy
+from rl.small_vlm.look_run import BEFORE, play_greedy
 from rl.small_vlm.look_set import LookSet, write_look_set
-from rl.small_vlm.zooms import count_zooms, find_zooms, is_hit, render_zooms
+from rl.small_vlm.zooms import count_zooms, find_zooms, is_hit, list_known, render_zooms
 from tools.cache import write_atomically
 from tools.observation import FULL_FRAME, Box, FrameRef
 from tools.toolbox import open_toolbox

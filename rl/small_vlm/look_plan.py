@@ -41,12 +41,13 @@ class Videos(TomlConfig):
 
 
 class Rewarded(TomlConfig):
-    """The round of rejection sampling between the cold start and the training by reward."""
+    """The rounds of rejection sampling between the cold start and the training by reward."""
 
-    samples: Count = 2
-    """Runs of the cold start on each video that is trained on by reward; the right ones that hit are imitated."""
+    rounds: Count = 2
+    samples: Count = 1
+    """Runs, by the model of the round before, on each video that is trained on by reward."""
     direct: Annotated[int, Field(ge=0)] = 50
-    """Runs of the expert without a zoom that are imitated beside them."""
+    """Runs of the expert without a zoom that are imitated too, in the last round."""
     sft: dict[str, Any] = Field(default_factory=dict)
     """Options of `rl.sft`, except those that the plan sets."""
 
@@ -64,8 +65,8 @@ class LookPlan(TomlConfig):
     seed: int = 0
     """Seed of the weights and of the training by reward; the videos are the same for all seeds."""
     stages: Path | None = None
-    """Folder of another run whose model and adapters before the training by reward are taken, `instructed`, `sft` and
-    `rewarded`; None makes them here."""
+    """Folder of another run whose stages before the training by reward are taken, `instructed`, `sft` and `rewarded-*`;
+    None makes them here."""
     zoom_share: Annotated[float, Field(ge=0, le=1)] = 0.7
     """Share of the expert's runs on colours that zoom."""
     max_turns: Count = 3
@@ -86,7 +87,7 @@ class LookPlan(TomlConfig):
     @model_validator(mode="after")
     def _hangs_together(self) -> "LookPlan":
         self.imitation()
-        self.second_imitation()
+        self.round_imitation(1)
         self.training()
         return self
 
@@ -118,16 +119,26 @@ class LookPlan(TomlConfig):
         """Options of the cold start, which goes on with the adapter of the instructions."""
         return self._imitate(self.sft, self.instructed_adapter, self.before / "expert", self.cold_start)
 
-    def second_imitation(self) -> SftConfig:
-        """Options of the imitation of rewarded runs, which goes on with the adapter of the cold start."""
-        return self._imitate(self.rewarded.sft, self.cold_start, self.before / "chosen", self.before / "rewarded")
+    def round_imitation(self, number: int) -> SftConfig:
+        """Options of the imitation of a round, from 1, which goes on with the adapter of the one before."""
+        data = self.before / f"chosen-{number}"
+        return self._imitate(self.rewarded.sft, self.round_adapter(number - 1), data, self.round_adapter(number))
+
+    def round_adapter(self, number: int) -> Path:
+        """Folder of the adapter of a round, from 1; 0 is the cold start."""
+        return self.before / f"rewarded-{number}" if number else self.cold_start
+
+    @property
+    def start(self) -> Path:
+        """Folder of the adapter that the training by reward begins with."""
+        return self.round_adapter(self.rewarded.rounds)
 
     def _imitate(self, options: dict[str, Any], start: Path, data: Path, out: Path) -> SftConfig:
         told = {"model": str(self.instructed), "start": str(start), "out": out, "data": [data], "tools": ()}
         return SftConfig.model_validate({"train_eyes": False, "precision": "float32"} | options | told)
 
     def training(self) -> Training:
-        """Options of the training by reward, which goes on with the adapter of the rewarded runs."""
+        """Options of the training by reward, which goes on with the adapter of the last round."""
         play = {
             "max_turns": self.max_turns,
             "max_reply_tokens": self.max_reply_tokens,
@@ -142,7 +153,7 @@ class LookPlan(TomlConfig):
             "out": self.out / "grpo",
             "data": str(self.videos_of("train")),
             "seed": self.seed,
-            "lora": {"start": str(self.before / "rewarded")},
+            "lora": {"start": str(self.start)},
         }
         return Training.model_validate(self.train | told | {"play": self.train.get("play", {}) | play})
 

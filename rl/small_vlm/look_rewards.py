@@ -9,23 +9,23 @@ from tools.observation import Box
 from tools.sampling import compute_area
 
 
-def nears(example: Example, trajectory: Trajectory, *, aids: Aids, large_until: float = 0.5) -> float | None:
-    """How near zooms come to the needle, 0..1, in the mean; 0 without a zoom, None where its place is not known.
+def nears(example: Example, trajectory: Trajectory, *, aids: Aids) -> float | None:
+    """How near zooms come to a small needle, 0..1, in the mean; 0 without a zoom and for a large one, which needs none.
 
     Half is for the time, half for the place: 1, less the way from the view to the middle of the needle, sideways and up
     or down, in shares of the frame. What is half right is half paid, since all of it is seldom right by chance. A view
-    of more than a part of the frame pays nothing: tall ones come near without being aimed.
+    of more than a part of the frame pays nothing: tall ones come near without being aimed. None where the place of the
+    needle is not known.
 
     Args:
         example: the question with its reference.
         trajectory: the run that is scored.
-        aids: has the reference boxes and the progress of the training.
-        large_until: share of the training, 0..1, from which only needles too small for the whole frame are paid for.
+        aids: has the reference boxes.
     """
     known = aids.boxes(example) if aids.boxes else None
     if not known or example.evidence_seconds is None:
         return None
-    if SMALL not in example.needs and aids.progress >= large_until:
+    if SMALL not in example.needs:
         return 0.0
     start, stop = example.evidence_seconds
     frames = [frame for result in find_zooms(trajectory) for frame in result.observation.frames]
@@ -37,16 +37,9 @@ def nears(example: Example, trajectory: Trajectory, *, aids: Aids, large_until: 
     return sum(values) / len(values) if values else 0.0
 
 
-def zoom_price(example: Example, trajectory: Trajectory, *, aids: Aids, free_until: float = 0.5) -> float | None:  # noqa: ARG001
-    """Number of zooms; 0 as long as they are free, as a policy that can't find anything yet would give zooming up.
-
-    Args:
-        example: not used.
-        trajectory: the run that is scored.
-        aids: has the progress of the training.
-        free_until: share of the training, 0..1, from which a zoom has its price.
-    """
-    return float(len(find_zooms(trajectory))) if aids.progress >= free_until else 0.0
+def zooms(example: Example, trajectory: Trajectory) -> float | None:  # noqa: ARG001 (a reward by its signature)
+    """Number of zooms that worked, for a price."""
+    return float(len(find_zooms(trajectory)))
 
 
 def _nearness(view: Box, box: Box) -> float:

@@ -14,7 +14,7 @@ if __name__ == "__main__":  # before torch is imported
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -26,9 +26,7 @@ from agent.terminal import escape_controls, tell
 from agent.trajectory import Limits, Trajectory
 from evals import run as evaluation
 from evals.controls.control import AS_IT_IS, Control
-from evals.controls.subject import ControlSubject
-from evals.datasets.clips import ExampleSet, open_clips
-from evals.example import Example
+from evals.datasets.clips import open_clips
 from evals.runner.run_file import TRAJECTORIES, RunFile, read_stored
 from evals.runner.runner import RunSettings
 from rl import sft, train
@@ -39,9 +37,9 @@ from rl.small_vlm.look_align import align, instruct
 from rl.small_vlm.look_build import build_look
 from rl.small_vlm.look_expert import RandomZoomExpert, show_small_closer
 from rl.small_vlm.look_plan import LookPlan
-from rl.small_vlm.look_rewarded import choose_rewarded, sample_runs
+from rl.small_vlm.look_rewarded import choose_direct, choose_rewarded, sample_runs, write_runs
 from rl.small_vlm.look_set import LookSet, write_look_set
-from rl.small_vlm.zooms import ZoomCounts, count_zooms, render_zooms
+from rl.small_vlm.zooms import ZoomCounts, count_zooms, list_known, render_zooms
 from tools.cache import write_atomically
 
 Say = Callable[[str], None]
@@ -82,7 +80,7 @@ def main(plan: LookPlan, until: command_lines.Stage = "grpo", say: Say = lambda 
     }
     names: Sequence[command_lines.Stage] = get_args(command_lines.Stage)
     if plan.stages is not None and not plan.cold_start.is_dir():
-        raise ValueError(f"{plan.stages} holds no cold start: need the folders instructed, sft and rewarded")
+        raise ValueError(f"{plan.stages} holds no cold start: need the folders instructed, sft and rewarded-*")
     for name in names[: names.index(until) + 1]:
         done = plan.out / f"{name}.done"
         is_taken = plan.stages is not None and name not in ("videos", "grpo")
@@ -134,41 +132,28 @@ def play_expert(
 
 
 def imitate_rewarded(plan: LookPlan, say: Say = lambda _: None) -> None:
-    """The stage between cold start and training by reward: samples runs, and imitates what `choose_rewarded` leaves.
+    """The rounds between cold start and training by reward: samples runs, and imitates what `choose_rewarded` leaves.
 
     Args:
         plan: options of the run.
         say: prints a line of progress.
     """
-    training, videos = plan.training(), plan.videos_of("train")
-    options = replace(training.play.options(plan.seed), adapter=str(plan.cold_start))
-    policy = open_policy(f"transformers:{plan.instructed}", options)
-    sampled = plan.before / "sampled"
-    sample_runs(videos, sampled, training.run_settings(policy), plan.rewarded.samples, plan.concurrency, say)
-    play_expert(plan.videos_of("expert"), plan.before / "direct", 0.0, say=say)
-    rewarded = [*_choose(sampled, videos), *_choose(plan.before / "expert", plan.videos_of("expert"))]
-    say(f"{len(rewarded)} rewarded runs")
-    subjects, _ = list_known(open_clips(plan.videos_of("expert")))
-    passed = {run.question.id for run in rewarded}  # a file has one run of a question and sample
-    passed |= {key for key, subject in subjects.items() if subject.asks_place}
-    direct = [run for run in read_stored(plan.before / "direct") if run.question.id not in passed]
-    chosen = plan.before / "chosen"
-    chosen.mkdir(exist_ok=True)
-    (chosen / TRAJECTORIES).unlink(missing_ok=True)
-    kept = RunFile(chosen / TRAJECTORIES)
-    for run in (*rewarded, *direct[: plan.rewarded.direct]):
-        kept.add(run)
-    sft.main(plan.second_imitation(), say)
-
-
-def _choose(runs: Path, videos: Path) -> Iterator[Trajectory]:
-    subjects, examples = list_known(open_clips(videos))
-    return choose_rewarded(read_stored(runs), examples, subjects)
-
-
-def list_known(asked_of: ExampleSet) -> tuple[dict[str, ControlSubject], Mapping[str, Example]]:
-    """Evidence and answers of a set by the id of the question."""
-    return {entry.id: entry.subject for entry in asked_of.asking.entries}, asked_of.examples()
+    training, videos, by = plan.training(), plan.videos_of("train"), plan.rewarded
+    asked_of, asked_of_expert = open_clips(videos), open_clips(plan.videos_of("expert"))
+    for number in range(1, by.rounds + 1):
+        options = replace(training.play.options(plan.seed + number), adapter=str(plan.round_adapter(number - 1)))
+        settings = training.run_settings(open_policy(f"transformers:{plan.instructed}", options))
+        sampled = sample_runs(asked_of, plan.before / f"sampled-{number}", settings, by.samples, plan.concurrency, say)
+        chosen = [*choose_rewarded(read_stored(sampled), asked_of)]
+        if number == 1:
+            chosen += choose_rewarded(read_stored(plan.before / "expert"), asked_of_expert)
+        if number == by.rounds:
+            play_expert(plan.videos_of("expert"), plan.before / "direct", 0.0, say=say)
+            chosen += choose_direct(read_stored(plan.before / "direct"), asked_of_expert, but=chosen)[: by.direct]
+        imitation = plan.round_imitation(number)
+        write_runs(imitation.data[0], chosen)
+        say(f"round {number}: {len(chosen)} runs are imitated")
+        sft.main(imitation, say)
 
 
 def report(plan: LookPlan, limit: int | None = None, say: Say = lambda _: None) -> str:
@@ -252,9 +237,9 @@ def play_greedy(
 
 
 def _list_adapters(plan: LookPlan) -> list[Path]:
-    """The adapters of the cold start, of the rewarded runs and of the last checkpoint, as far as there are any."""
+    """The adapters of the cold start, of the last round and of the last checkpoint, as far as there are any."""
     checkpoint = last_checkpoint(plan.out / "grpo")
-    later = [plan.before / "rewarded", *([checkpoint] if checkpoint is not None else [])]
+    later = [plan.start, *([checkpoint] if checkpoint is not None else [])]
     return [plan.cold_start, *(adapter for adapter in later if adapter.is_dir())]
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from agent.trajectory import Result, Trajectory
 from evals.controls.subject import ControlSubject
+from evals.datasets.clips import ExampleSet
 from evals.example import Example
 from evals.scoring.scoring import score
 from evals.statistics.stats import wilson
@@ -25,6 +26,11 @@ class ZoomCounts:
     zoomed: int
     hit: int
     """Runs with a zoom that showed the needle."""
+
+
+def list_known(asked_of: ExampleSet) -> tuple[dict[str, ControlSubject], Mapping[str, Example]]:
+    """Evidence and answers of a set by the id of the question."""
+    return {entry.id: entry.subject for entry in asked_of.asking.entries}, asked_of.examples()
 
 
 def find_zooms(trajectory: Trajectory) -> list[Result]:

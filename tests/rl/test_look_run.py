@@ -48,6 +48,7 @@ def test_all_stages_in_tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             "videos": {"lessons": 1, "expert": 2, "train": 2, "evaluate": 2},
             "align": {"scenes": 4, "word_steps": 2, "caption_steps": 1, "rows_a_step": 2, "lora_rank": 2},
             "sft": {"rows_a_step": 2, "rows_at_once": 2},
+            "rewarded": {"rounds": 1, "direct": 2, "sft": {"rows_a_step": 2, "rows_at_once": 2}},
             "train": {
                 "steps": 1,
                 "questions": 1,
@@ -64,6 +65,7 @@ def test_all_stages_in_tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert (tmp_path / "run/grpo/checkpoint-1/adapter_model.safetensors").exists()
     table = report(plan)
     assert "| sft | none | small |" in table
+    assert "| rewarded-1 | none | all |" in table
     assert "| grpo 1 | no-zoom | all |" in table
     told.clear()
     main(plan, say=told.append)
