@@ -29,6 +29,7 @@ from rl.grpo.opening import open_goal
 from rl.grpo.ray_rollouts import open_rollouts
 from rl.grpo.rollout import RolloutRunner
 from rl.monitor.alarms import AlarmError
+from rl.monitor.log import TERMS
 from rl.monitor.step_log import Say
 from rl.processes import is_first_process, take_device
 from rl.rewards.groups import check_preset
@@ -36,7 +37,6 @@ from rl.sampling.sampler import TrainingSampler
 from tools import packaged_weights
 from tools.observation import MissingPartError
 
-_TERMS = "training.json"
 FREE = (
     *("alarms", "evaluation", "keep", "keep_runs", "play.concurrency", "rows_at_once", "save_every", "trackers"),
     *("engine.memory_share", "engine.sleeps", "engine.ray", "engine.ray_workers", "engine.url"),
@@ -69,7 +69,7 @@ def main(training: Training, say: Say = lambda _: None, sampler: TrainingSampler
     goal = open_goal(training, say)
     questions, preset = goal.questions, goal.preset
     if is_first_process():
-        check_same(training.out / _TERMS, training.model_dump_json(exclude={"steps", "out"}, indent=1), FREE)
+        check_same(training.out / TERMS, training.model_dump_json(exclude={"steps", "out"}, indent=1), FREE)
     check_targets(training)
     sampler = sampler or open_sampler(training)
     sees = sampler.loaded.eyes is not None and training.play.mode != "subtitles"

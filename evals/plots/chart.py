@@ -13,9 +13,11 @@ _STEPS = (1, 2, 2.5, 5, 10)
 _GAP, _HEAD = 24, 30
 """Pixels between the plots of a file, and above each for its title."""
 _STYLE = """
-svg { --ink: #191b1d; --soft: #5b6066; --line: #dddcd5; --rule: #b9b8b0; --c1: #0b6a70; --paper: #fcfcfa; }
+svg { --ink: #191b1d; --soft: #5b6066; --line: #dddcd5; --rule: #b9b8b0; --paper: #fcfcfa; }
+svg { --c1: #0b6a70; --c2: #b4530a; }
 @media (prefers-color-scheme: dark) {
-  svg { --ink: #e9e8e3; --soft: #a3a9ae; --line: #2c3034; --rule: #4a5056; --c1: #66cfc7; --paper: #121416; }
+  svg { --ink: #e9e8e3; --soft: #a3a9ae; --line: #2c3034; --rule: #4a5056; --paper: #121416; }
+  svg { --c1: #66cfc7; --c2: #f0a35c; }
 }
 text { font: 11px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", Arial, sans-serif; fill: var(--soft); }
 .name { fill: var(--ink); }
@@ -25,10 +27,13 @@ text { font: 11px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", Arial, sa
 .zero { stroke: var(--rule); fill: none; }
 g path { fill: none; stroke-linejoin: round; }
 .c0 path { stroke: var(--soft); stroke-dasharray: 4 4; }
-.c1 path { stroke: var(--c1); stroke-width: 1.5; }
+.c1 path { stroke: var(--c1); }
+.c2 path { stroke: var(--c2); }
+.c1 path, .c2 path { stroke-width: 1.5; }
 .c1 circle { fill: var(--c1); }
-.c1 .raw { stroke-width: 1; opacity: .3; }
-.c1 .line { stroke-width: 2.2; }
+.c2 circle { fill: var(--c2); }
+.c1 .raw, .c2 .raw { stroke-width: 1; opacity: .3; }
+.c1 .line, .c2 .line { stroke-width: 2.2; }
 .tip { fill: none; }
 """
 
@@ -252,7 +257,7 @@ def svg_file(charts: Sequence[tuple[str, str]], canvas: Canvas = SQUARE) -> str:
     """An SVG file with its own style, two charts side by side.
 
     Args:
-        charts: pairs (title, SVG) of the charts, drawn in colours 0 and 1.
+        charts: pairs (title, SVG) of the charts, drawn in colours 0 to 2.
         canvas: the canvas of each chart.
     """
     columns = min(2, len(charts))

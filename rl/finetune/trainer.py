@@ -21,12 +21,11 @@ from agent.policies.local.loading import choose_device
 from agent.policies.local.model_files import read_model_files
 from rl.checkpoints import check_same, last_checkpoint
 from rl.finetune.config import OnRuns
-from rl.monitor.log import LOG, remove_cut_line
+from rl.monitor.log import LOG, TERMS, remove_cut_line
 from rl.processes import is_first_process, process_count
 from tools import packaged_weights
 from tools.observation import MissingPartError
 
-TERMS = "training.json"
 _LAST_SHARE = 0.1
 """Share of the peak learning rate that is left at the end of the schedule."""
 

@@ -16,6 +16,8 @@ Row = Mapping[str, Any]
 gradient that is null was not finite, which JSON can't write."""
 
 LOG = "log.jsonl"
+TERMS = "training.json"
+"""File beside the log with the options of the training."""
 
 PARTS = ("generate", "tools", "log-probabilities", "update", "sync", "idle")
 """Parts of the seconds of a step, under `seconds/`; `rl.monitor.step_log` says what each is."""

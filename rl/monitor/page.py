@@ -13,15 +13,12 @@ from jinja2 import Environment, StrictUndefined, Template
 from evals.plots.chart import format_short
 from rl.monitor.alarms import Alarm, read_alarms
 from rl.monitor.curves import Lines, Panel, draw_panel, format_value, window_of
-from rl.monitor.log import Row, own_share, select_known
+from rl.monitor.log import TERMS, Row, own_share, select_known
 from rl.monitor.panels import PanelGroup, make_subjects
 from tools.cache import write_atomically
 from tools.plain_data import loads_json
 
 PAGE = "dashboard.html"
-
-
-_TERMS = "training.json"
 
 
 @dataclass(frozen=True)
@@ -112,7 +109,7 @@ def _table(rows: Sequence[Row]) -> list[Figure]:
 
 def _terms(out: Path) -> list[tuple[str, str]]:
     """The options of the training as (name, value), one level deep."""
-    path = out / _TERMS
+    path = out / TERMS
     if not path.exists():
         return []
     found: list[tuple[str, str]] = []

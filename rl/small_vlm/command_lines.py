@@ -70,6 +70,15 @@ def make_words_parser(about: str | None) -> Parser:
     return made
 
 
+def make_curves_parser(about: str | None) -> Parser:
+    """The argument parser of `rl.small_vlm.look_curves`, with the module's docstring as description."""
+    made = Parser("python -m rl.small_vlm.look_curves", description=(about or "").partition("\n")[0])
+    made.add_argument("videos", type=Path, metavar="VIDEOS", help="folder of the videos that were trained on")
+    made.add_argument("picture", type=Path, metavar="FILE.svg", help="what is written")
+    made.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="`grpo` folder of each seed")
+    return made
+
+
 def make_demo_parser(about: str | None) -> Parser:
     """The argument parser of `rl.small_vlm.look_demo`, with the module's docstring as description."""
     made = Parser("python -m rl.small_vlm.look_demo", description=(about or "").partition("\n")[0])

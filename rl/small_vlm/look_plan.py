@@ -46,8 +46,8 @@ class Rewarded(TomlConfig):
     rounds: Count = 2
     samples: Count = 1
     """Runs, by the model of the round before, on each video that is trained on by reward."""
-    direct: Annotated[int, Field(ge=0)] = 50
-    """Runs of the expert without a zoom that are imitated too, in the last round."""
+    expert: Annotated[int, Field(ge=0)] = 50
+    """Runs of the expert at most that are imitated beside those of a round: with its zooms, in the last one without."""
     sft: dict[str, Any] = Field(default_factory=dict)
     """Options of `rl.sft`, except those that the plan sets."""
 

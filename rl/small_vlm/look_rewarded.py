@@ -1,11 +1,11 @@
 """Rejection sampling for run 3, between its cold start and its training by reward.
 
-Of many runs at random places those are imitated whose one zoom showed the needle and whose answer was right: nothing
-but the reward chooses. In the last round the expert's runs without a zoom stand beside them, whatever the needle: or
-no policy would ever try what a price on zooms compares.
+Of many runs those are imitated that paid: nothing but the reward chooses. Zooms are free at first, or they would be
+given up before any hits; in the last round they have a price, and the expert's runs without any stand beside the
+policy's own, or it would never try what the price compares.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from agent.trajectory import Trajectory
@@ -14,6 +14,7 @@ from evals.runner.run_file import TRAJECTORIES, RunFile
 from evals.runner.runner import RunSettings
 from evals.scoring.scoring import score
 from rl.data.questions import SetQuestions
+from rl.small_vlm.look_set import SMALL
 from rl.small_vlm.zooms import find_zooms, is_hit, list_known
 
 Say = Callable[[str], None]
@@ -40,20 +41,22 @@ def sample_runs(
     return out
 
 
-def choose_rewarded(runs: Iterable[Trajectory], asked_of: ExampleSet) -> Iterator[Trajectory]:
-    """The runs that answer rightly after one zoom, which shows the needle."""
+def choose_rewarded(runs: Iterable[Trajectory], asked_of: ExampleSet, *, is_free: bool) -> Iterator[Trajectory]:
+    """The runs that are imitated: those with a right answer after one zoom that shows the needle.
+
+    Args:
+        runs: the runs.
+        asked_of: the set that they are of.
+        is_free: whether a zoom costs nothing. Where it does, only one on a small needle is worth it, and a right answer
+            without any is worth more.
+    """
     subjects, examples = list_known(asked_of)
     for run in runs:
-        key = run.question.id
-        if len(find_zooms(run)) == 1 and is_hit(run, subjects[key]) and score(examples[key], run).value == 1.0:
+        key, zooms = run.question.id, len(find_zooms(run))
+        is_right = not subjects[key].asks_place and score(examples[key], run).value == 1.0
+        pays = zooms == 1 and (is_free or SMALL in examples[key].needs) and is_hit(run, subjects[key])
+        if is_right and (pays or not (zooms or is_free)):
             yield run
-
-
-def choose_direct(runs: Iterable[Trajectory], asked_of: ExampleSet, but: Sequence[Trajectory]) -> list[Trajectory]:
-    """The runs on colours, of questions that have no run in `but`, whose key they would share in a file."""
-    subjects, _ = list_known(asked_of)
-    passed = {run.question.id for run in but}
-    return [run for run in runs if run.question.id not in passed and not subjects[run.question.id].asks_place]
 
 
 def write_runs(folder: Path, runs: Iterable[Trajectory]) -> None:

@@ -16,6 +16,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import get_args
 
@@ -37,7 +38,7 @@ from rl.small_vlm.look_align import align, instruct
 from rl.small_vlm.look_build import build_look
 from rl.small_vlm.look_expert import RandomZoomExpert, show_small_closer
 from rl.small_vlm.look_plan import LookPlan
-from rl.small_vlm.look_rewarded import choose_direct, choose_rewarded, sample_runs, write_runs
+from rl.small_vlm.look_rewarded import choose_rewarded, sample_runs, write_runs
 from rl.small_vlm.look_set import LookSet, write_look_set
 from rl.small_vlm.zooms import ZoomCounts, count_zooms, list_known, render_zooms
 from tools.cache import write_atomically
@@ -144,12 +145,12 @@ def imitate_rewarded(plan: LookPlan, say: Say = lambda _: None) -> None:
         options = replace(training.play.options(plan.seed + number), adapter=str(plan.round_adapter(number - 1)))
         settings = training.run_settings(open_policy(f"transformers:{plan.instructed}", options))
         sampled = sample_runs(asked_of, plan.before / f"sampled-{number}", settings, by.samples, plan.concurrency, say)
-        chosen = [*choose_rewarded(read_stored(sampled), asked_of)]
-        if number == 1:
-            chosen += choose_rewarded(read_stored(plan.before / "expert"), asked_of_expert)
-        if number == by.rounds:
-            play_expert(plan.videos_of("expert"), plan.before / "direct", 0.0, say=say)
-            chosen += choose_direct(read_stored(plan.before / "direct"), asked_of_expert, but=chosen)[: by.direct]
+        is_free = number < by.rounds
+        chosen = [*choose_rewarded(read_stored(sampled), asked_of, is_free=is_free)]
+        beside = plan.before / "expert"
+        if not is_free:
+            beside = play_expert(plan.videos_of("expert"), plan.before / "direct", 0.0, say=say)
+        chosen += islice(choose_rewarded(read_stored(beside), asked_of_expert, is_free=is_free), by.expert)
         imitation = plan.round_imitation(number)
         write_runs(imitation.data[0], chosen)
         say(f"round {number}: {len(chosen)} runs are imitated")

@@ -9,6 +9,7 @@ from agent.policies.transformers import TransformersPolicy
 from agent.policy import PolicyOptions
 from evals.runner.run_file import read_stored
 from rl.options.toml_config import read_toml
+from rl.small_vlm.look_curves import draw_curves
 from rl.small_vlm.look_demo import MODEL
 from rl.small_vlm.look_demo import main as show
 from rl.small_vlm.look_plan import LookPlan
@@ -45,15 +46,16 @@ def test_all_stages_in_tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             "zoom_share": 1.0,
             "max_reply_tokens": 8,
             "connector": {"width": 16, "layers": 1},
-            "videos": {"lessons": 1, "expert": 2, "train": 2, "evaluate": 2},
+            "videos": {"lessons": 1, "expert": 3, "train": 2, "evaluate": 2},
             "align": {"scenes": 4, "word_steps": 2, "caption_steps": 1, "rows_a_step": 2, "lora_rank": 2},
             "sft": {"rows_a_step": 2, "rows_at_once": 2},
-            "rewarded": {"rounds": 1, "direct": 2, "sft": {"rows_a_step": 2, "rows_at_once": 2}},
+            "rewarded": {"rounds": 1, "expert": 2, "sft": {"rows_a_step": 2, "rows_at_once": 2}},
             "train": {
                 "steps": 1,
                 "questions": 1,
                 "generations": 2,
                 "rows_at_once": 2,
+                "keep_runs": True,
                 "preset": str(CONFIGS / "reward.toml"),
                 "update": {"precision": "float32", "mask_cut": False},
             },
@@ -67,6 +69,9 @@ def test_all_stages_in_tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert "| sft | none | small |" in table
     assert "| rewarded-1 | none | all |" in table
     assert "| grpo 1 | no-zoom | all |" in table
+    drawn = draw_curves(plan.videos_of("train"), [tmp_path / "run/grpo"])
+    assert "Runs that zoom: small needles, large (orange)" in drawn
+    assert "step 1: score" in drawn
     told.clear()
     main(plan, say=told.append)
     assert not told, "no stage is done twice"

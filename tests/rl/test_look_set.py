@@ -1,6 +1,7 @@
 """The videos of run 3: where the needle is shows on the whole frame, and what it is only where it is looked at."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from evals.runner.run_file import read_stored
 from rl.data.questions import SetQuestions, find_boxes
 from rl.rewards.aids import Aids
 from rl.rewards.catalogue import get_reward
+from rl.small_vlm.look_rewarded import choose_rewarded
 from rl.small_vlm.look_run import play_expert
 from rl.small_vlm.look_scenes import draw_scene
 from rl.small_vlm.look_set import LARGE, PARTS, SMALL, LookSet, compose_look, find_part, write_look_set
@@ -155,14 +157,14 @@ def test_the_nearer_a_zoom_the_more_it_pays_where_the_needle_is_small(videos: Pa
     assert get_reward(f"{REWARDS}:nears")(example, anywhere) is None
 
 
-def _with_zoom(videos: Path, video: str, seconds: float, box: list[float]) -> Trajectory:
+def _with_zoom(videos: Path, video: str, seconds: float, box: list[float] | None, said: str = "red") -> Trajectory:
     from agent.loop.ask import ask
     from agent.policies.scripted import ScriptedPolicy
     from agent.trajectory import Answer, Calls, Question, ToolCall, Turn
     from tools.toolbox import open_toolbox
 
-    moves = (Calls((ToolCall("t1c1", "zoom", {"seconds": seconds, "box": box}),)), Answer("red"))
-    turns = [Turn("", move) for move in moves]
+    zoom = Turn("", Calls((ToolCall("t1c1", "zoom", {"seconds": seconds, "box": box}),)))
+    turns = [*([zoom] if box is not None else []), Turn("", Answer(said))]
     with open_toolbox(str(videos / Path(video).name), encoder="hashing") as toolbox:
         return ask(Question(video, "What colour?"), toolbox, ScriptedPolicy(turns), verify=False)
 
@@ -171,3 +173,28 @@ def test_where_and_when_is_known_of_every_question(videos: Path) -> None:
     lines = [json.loads(line) for line in (videos / "known.jsonl").read_text().splitlines()]
     assert len(lines) == 6
     assert all(line["evidence"][0]["box"] == line["on_screen"][0]["box"] for line in lines)
+
+
+def test_zooms_are_imitated_where_they_hit_and_with_a_price_only_where_they_are_needed(videos: Path) -> None:
+    asked_of = open_clips(videos)
+    examples = asked_of.examples()
+    for entry in asked_of.asking.entries:
+        [shown] = entry.subject.evidence or ()
+        assert shown.box is not None
+        there, part = shown.start_seconds + 0.5, PARTS[find_part(shown.box)]
+        right, wrong = examples[entry.id].answer or "", "no such colour"
+        played = {
+            "hit": _with_zoom(videos, entry.question.video, there, list(part), right),
+            "hit and wrong": _with_zoom(videos, entry.question.video, there, list(part), wrong),
+            "missed": _with_zoom(videos, entry.question.video, 2 - there, list(part), right),
+            "at once": _with_zoom(videos, entry.question.video, there, None, right),
+            "at once and wrong": _with_zoom(videos, entry.question.video, there, None, wrong),
+        }
+        runs = {name: replace(run, question=entry.question) for name, run in played.items()}
+
+        def choose(*, is_free: bool) -> list[str]:
+            chosen = list(choose_rewarded(runs.values(), asked_of, is_free=is_free))  # noqa: B023 (called at once)
+            return [name for name, run in runs.items() if run in chosen]  # noqa: B023
+
+        assert choose(is_free=True) == ["hit"]
+        assert choose(is_free=False) == (["hit", "at once"] if SMALL in examples[entry.id].needs else ["at once"])
