@@ -14,20 +14,20 @@ if __name__ == "__main__":  # before torch is imported
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 from PIL import Image, ImageDraw
 
 from agent.policies.local.picture_words import ADAPTER
-from agent.policy import PolicyOptions
 from agent.terminal import escape_controls, tell
-from agent.trajectory import Limits, Trajectory
+from agent.trajectory import Trajectory
 from evals.controls.subject import ControlSubject
 from evals.datasets.clips import open_clips
 from evals.example import Example
 from evals.scoring.scoring import score
+from rl.small_vlm.look_plan import LookPlan
 from rl.small_vlm.look_run import BEFORE, play_greedy
 from rl.small_vlm.look_set import LookSet, write_look_set
 from rl.small_vlm.zooms import count_zooms, find_zooms, is_hit, list_known, render_zooms
@@ -39,8 +39,6 @@ MODEL = Path(__file__).parent / "look_model"
 """The model of run 3 that comes with the package; `rl/LOG.md` says how it was trained."""
 MODELS = {"before": BEFORE, "after": ADAPTER}
 """Folder of the adapter of each model."""
-LIMITS = Limits(max_turns=3, max_frames=16, max_malformed=1)
-OPTIONS = PolicyOptions(max_reply_tokens=96, concurrency=8)
 PAGE = "index.html"
 SEED = 77
 """Seed of the videos, which no training or evaluation takes."""
@@ -91,12 +89,13 @@ def main(model: Path, out: Path, count: int, say: Callable[[str], None] = lambda
         ValueError: the folder holds something else.
         MissingPartError: a package is not installed.
     """
-    videos = write_look_set(out / "videos", LookSet(count, SEED, "heldout"), say)
+    plan = LookPlan(out=out, concurrency=8)
+    videos = write_look_set(plan.videos_of("shown"), LookSet(count, SEED, "heldout"), say)
     subjects, examples = list_known(open_clips(videos))
     rows, views = [], {key: list[LookView]() for key in examples}
     for name, folder in MODELS.items():
-        options = replace(OPTIONS, adapter=str(model / folder))
-        runs = play_greedy(videos, out / name, str(model), options, LIMITS, say=say)
+        limits = plan.training().play.limits()
+        runs = play_greedy(videos, out / name, str(model), plan.options(model / folder), limits, say=say)
         rows.append((name, "none", count_zooms(runs, examples, subjects)))
         for run in runs:
             key = run.question.id
