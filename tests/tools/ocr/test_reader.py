@@ -56,6 +56,12 @@ class TestReading:
         assert right < 0.6
         assert all(line.score > 0.9 for line in lines)
 
+    def test_one_row_is_read_where_it_is_known_to_stand(self, reader: TextReader) -> None:
+        pixels = page("Open until 18:30", "Closed on Sunday")
+        for line in reader.read(pixels):
+            assert reader.read_row(pixels, line.box) == line.text
+            assert len(reader.read_row(np.full_like(pixels, 128), line.box)) <= 1
+
     def test_ten_point_text_in_a_large_picture_is_read_exactly(self, reader: TextReader) -> None:
         pixels = np.zeros((720, 1280, 3), np.uint8)
         cv2.putText(pixels, "error in module frobnicate at line 3293", (20, 40), 0, 0.42, (220,) * 3, 1, cv2.LINE_AA)
