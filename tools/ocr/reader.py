@@ -113,6 +113,13 @@ class TextReader:
         ordered = sort_by_reading_order(upright, aspect=height / width if turn % 2 else width / height)
         return tuple(replace(line, box=turn_box(line.box, -turn)) for line in ordered)
 
+    def read_row(self, pixels: NDArray[np.uint8], box: Box) -> str:
+        """Reads what stands upright in a box of an RGB picture (H, W, 3) as one row of letters, without looking for it.
+
+        One look, at a tenth of the time of reading that part: it tells whether a known line stands there.
+        """
+        return self._model.recognise(np.ascontiguousarray(crop(pixels, box))).text
+
     @property
     def letters(self) -> frozenset[str]:
         """Characters that can be read."""

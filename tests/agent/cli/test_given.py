@@ -2,6 +2,7 @@
 
 import http.server
 import io
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -184,3 +185,16 @@ def test_an_address_without_a_video_is_one_sentence(
     told = capsys.readouterr().err
     assert "could not be fetched" in told
     assert "404" in told
+
+
+def test_a_file_needs_no_library_of_a_hub(tmp_path: Path) -> None:
+    code = """
+import argparse, sys
+from agent.cli.sources.given import bring_files
+bring_files(argparse.Namespace(video=sys.argv[1]))
+print("huggingface_hub" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "clip.mp4")], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"

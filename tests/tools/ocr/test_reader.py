@@ -1,3 +1,4 @@
+import resource
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -55,6 +56,22 @@ class TestReading:
         assert bottom == pytest.approx(90 / 360, abs=0.04)
         assert right < 0.6
         assert all(line.score > 0.9 for line in lines)
+
+    def test_one_row_is_read_where_it_is_known_to_stand(self, reader: TextReader) -> None:
+        pixels = page("Open until 18:30", "Closed on Sunday")
+        for line in reader.read(pixels):
+            assert reader.read_row(pixels, line.box) == line.text
+            assert len(reader.read_row(np.full_like(pixels, 128), line.box)) <= 1
+
+    def test_a_second_reading_takes_hardly_any_fresh_memory_from_the_system(self, reader: TextReader) -> None:
+        def count_faults(text: str) -> int:
+            before = resource.getrusage(resource.RUSAGE_THREAD).ru_minflt
+            reader.read(page(text, "Closed on Sunday"))
+            return resource.getrusage(resource.RUSAGE_THREAD).ru_minflt - before
+
+        with ThreadPoolExecutor(1) as pool:  # as pictures of a video are read
+            _, again = pool.map(count_faults, ["Open until 18:30", "Open until 19:45"])
+        assert again < 5000  # pages of 4 KiB; scratch memory that is taken anew is 20,000
 
     def test_ten_point_text_in_a_large_picture_is_read_exactly(self, reader: TextReader) -> None:
         pixels = np.zeros((720, 1280, 3), np.uint8)

@@ -13,12 +13,12 @@ from tools import observation_text, packaged_weights
 from tools.encoders.registry import open_encoder
 from tools.index.samples import Samples
 from tools.index.video_index import open_index
-from tools.observation import FULL_FRAME, UNREADABLE, Finding
+from tools.observation import FULL_FRAME, UNREADABLE, Box, Finding
 from tools.ocr.reader import TextLine, TextReader
 from tools.ocr.reading_plan import find_covered, measure_longest_skipped, select_distinct_frames
 from tools.ocr.tracking import TextSpan
 from tools.ocr.video_text import ScreenText, bisect_appearance, sort_by_showing
-from tools.sampling import spread
+from tools.sampling import crop, spread
 from tools.toolbox import open_toolbox
 from tools.video.generated import GeneratedVideo
 from tools.video.video import Video
@@ -151,20 +151,28 @@ class WhiteReader:
         left, top = float(columns.min()) / width, float(rows.min()) / height
         return (TextLine(TEXT, (left, top, float(columns.max() + 1) / width, float(rows.max() + 1) / height), 0.99),)
 
+    def read_row(self, pixels: NDArray[np.uint8], box: Box) -> str:
+        return TEXT if (crop(pixels, box) > 200).all(axis=2).any() else ""
+
     def glance(self, pixels: NDArray[np.uint8]) -> float:
         return 1.0
 
 
 class NotingReader(WhiteReader):
-    """Notes the grey in the corner of each part of a picture that it reads."""
+    """Notes the grey in the corner of each part of a picture, and of each picture in which it reads one row."""
 
     def __init__(self) -> None:
         self.parts: list[int] = []
+        self.pictures: list[int] = []
 
     def read(self, pixels: NDArray[np.uint8]) -> tuple[TextLine, ...]:
         if pixels.shape[:2] != (HEIGHT, WIDTH):
             self.parts.append(int(pixels[0, 0, 0]))
         return super().read(pixels)
+
+    def read_row(self, pixels: NDArray[np.uint8], box: Box) -> str:
+        self.pictures.append(int(pixels[0, 0, 0]))
+        return super().read_row(pixels, box)
 
 
 def test_a_still_is_read_once_however_long_it_stands(tmp_path: Path) -> None:
@@ -186,10 +194,15 @@ def test_a_still_is_read_once_however_long_it_stands(tmp_path: Path) -> None:
     index.cancel()
     assert reader.parts
     assert len(set(reader.parts)) == len(reader.parts)
+    assert len(set(reader.pictures)) == len(reader.pictures)
+    assert set(reader.parts).isdisjoint({20, 30})  # the row alone shows that the line stands there
 
 
 class WholePictureReader(WhiteReader):
     """Reads nothing in a part of a picture."""
+
+    def read_row(self, pixels: NDArray[np.uint8], box: Box) -> str:
+        return ""
 
     def read(self, pixels: NDArray[np.uint8]) -> tuple[TextLine, ...]:
         return super().read(pixels) if pixels.shape[:2] == (HEIGHT, WIDTH) else ()
