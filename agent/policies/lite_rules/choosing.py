@@ -18,6 +18,7 @@ from agent.policies.lite_rules.notes import (
     make_finding_evidence,
     make_line_evidence,
 )
+from agent.policies.lite_rules.pieces.overlap import compute_relevances
 from agent.policies.lite_rules.plan import Wanted, make_span_arguments, want_call
 from agent.policies.lite_rules.ranking import Ranked
 from agent.policies.lite_rules.reading import find_written_text, read_question
@@ -128,7 +129,7 @@ def compute_option_features(case: QuestionContext) -> list[dict[str, float]]:
 def _score_by_words(case: QuestionContext) -> list[float]:
     """A score of each option by how much of it stands in a line, and how relevant that line is to the question."""
     lines = case.meant_lines
-    relevance = dict(zip(lines, ranking.compute_relevances(case.reading, lines, case.similarity), strict=True))
+    relevance = dict(zip(lines, compute_relevances(case.reading, lines, case.similarity), strict=True))
     common = set.intersection(*(collect_stems(extract_content_words(option)) for option in case.options))
     scores = []
     for option in case.options:

@@ -6,7 +6,7 @@ Every answer is quoted from the screen, the speech or the file; what none of the
 import re
 from collections.abc import Sequence
 
-from agent.policies.lite_rules import languages, ranking
+from agent.policies.lite_rules import languages
 from agent.policies.lite_rules.case import QuestionContext
 from agent.policies.lite_rules.establishing import (
     NO_PICTURES,
@@ -18,6 +18,7 @@ from agent.policies.lite_rules.establishing import (
 from agent.policies.lite_rules.lines import FoundLine, find_mentions
 from agent.policies.lite_rules.notes import make_line_evidence
 from agent.policies.lite_rules.occurrences import collect_legible_lines
+from agent.policies.lite_rules.pieces.overlap import compute_relevances
 from agent.policies.lite_rules.plan import Wanted, make_span_arguments, want_call
 from agent.trajectory import Answer, Evidence
 
@@ -132,7 +133,7 @@ def _answer_statement(case: QuestionContext) -> Answer:
     """An answer with the sentences about a topic; that none is, is claimed only in the language that is spoken."""
     lines, speech = case.speech_lines, case.reading.language.senses["speech"]
     topic = [word for word in case.reading.asked if not speech.search(word)]
-    scored = list(zip(ranking.compute_relevances(case.reading, lines, case.similarity), lines, strict=True))
+    scored = list(zip(compute_relevances(case.reading, lines, case.similarity), lines, strict=True))
     best = max((score for score, _ in scored), default=0.0)
     about = [line for score, line in scored if score >= max(_ABOUT, 0.7 * best)]
     named = [line for line in lines if any(find_mentions(word, [line]) for word in topic)]

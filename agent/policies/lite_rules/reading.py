@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Literal
 
-from agent.policies.lite_rules.forms import ValueType
 from agent.policies.lite_rules.languages import Language, detect_language, load_languages, split_joined
+from agent.policies.lite_rules.pieces.forms import ValueType
 from agent.policies.lite_rules.presence.sound_questions import SoundQuestion, parse_sound_question
 from agent.policies.lite_rules.presence.thing_questions import ThingQuestion, parse_thing_question
 from agent.policies.lite_rules.words import (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.policies.lite_rules.forms import cut_pieces, find_unit, find_value_type
+from agent.policies.lite_rules.pieces.forms import cut_pieces, find_unit, find_value_type
 
 
 @pytest.mark.parametrize(
