@@ -119,6 +119,7 @@ def compute_confidence_features(
         f"asked for {reading.wants}": 0.5,
         "connection": min(1.0, connection),
         "apart from its topic": float(is_apart and _has_topic(reading)),
+        "apart from its topic, odds": odds * (is_apart and _has_topic(reading)),
         "untyped, apart": signs["of no type"] * is_apart,
         "untyped, apart, odds": signs["of no type"] * is_apart * odds,
         "named sense": float(reading.is_sense_named),

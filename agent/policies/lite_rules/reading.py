@@ -28,7 +28,7 @@ from tools.vision.colours import find_colour_words
 Wants = Literal[
     "interval", "order", "colour", "place", "yes or no", "orientation", "time", "times", "date", "number", "version",
     "name", "words", "thing", "errors", "sound", "length", "size", "recorded", "transcript", "statement", "summary",
-    "moment", "texts", "exists", "clock", "file", "price", "job", "person", "location", "unread",
+    "moment", "texts", "exists", "clock", "file", "email", "website", "price", "job", "person", "location", "unread",
 ]  # fmt: skip
 """Kind of answer that a question wants; `unread` where its language has no rules here."""
 Sense = Literal["speech", "text", "picture"]
@@ -77,7 +77,7 @@ _HOW_OFTEN = re.compile(r"\bhow (?:many (?:different |separate )?times|often)\b"
 _EDGES: tuple[Literal["first", "last"], ...] = ("first", "last")
 _SPOKEN = ("transcript", "statement")
 _OF_THE_FILE = ("length", "size", "recorded")
-_WORDED = frozenset("number version date name words clock file price job person location".split())
+_WORDED = frozenset("number email website version date name words clock file price job person location".split())
 """Kinds of answer that words in a video can give."""
 _SUBTITLES = re.compile("subt[ií]t|untertitel|sous-titre|субтитр|字幕", re.I)
 """Subtitles, which are text in the picture, or come with the file and count as speech."""
@@ -291,7 +291,7 @@ def _may_want(wants: str, text: str, language: Language, *, has_time: bool) -> b
 
 
 def _find_value_type(text: str, wants: Wants, language: Language) -> ValueType | None:
-    if wants in ("price", "date", "clock", "version"):
+    if wants in ("price", "date", "clock", "version", "email", "website"):
         return wants
     if wants != "number":
         return None

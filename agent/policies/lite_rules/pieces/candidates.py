@@ -24,6 +24,7 @@ from agent.policies.lite_rules.pieces.layout import (
     compute_closeness,
     find_header,
     find_row,
+    find_stack,
     find_typed_line,
     get_top,
     is_typed,
@@ -37,7 +38,7 @@ from tools.observation import Box
 from tools.vision.colours import find_colour_words
 
 _GROUPS = {
-    **dict.fromkeys(("number", "price", "date", "clock", "version", "file", "time"), "value"),
+    **dict.fromkeys(("number", "price", "date", "clock", "version", "email", "website", "file", "time"), "value"),
     **dict.fromkeys(("words", "statement", "thing"), "text"),
 }
 """Group of what is asked for, by which weights differ; all else is a name."""
@@ -54,6 +55,8 @@ FITTING: dict[str, tuple[str, ...]] = {
     "date": ("date",),
     "clock": ("clock",),
     "version": ("version",),
+    "email": ("email",),
+    "website": ("website",),
     "price": ("price", "number"),
     "number": ("number", "numbers", "item", "price"),
 }
@@ -74,7 +77,10 @@ _EARLY_YEAR = re.compile(r"[1-9]\d{2}|1[0-4]\d{2}")
 _LIKE_DIGITS = tuple("OolISB")
 """Letters that digits are taken for, so that one right behind a number may be a part of it."""
 _ORDINALS = (r"first|1st", r"second|2nd", r"third|3rd", r"fourth|4th", r"fifth|5th")
-ITEM = re.compile(r"\b(?:items?|entry|element|numbers?|digit|comes?|listed|list|sequence|stands?)\b", re.I)
+ITEM = re.compile(
+    r"\b(?:items?|points?|steps?|topics?|chapters?|parts?|bullets?|entry|element|numbers?|digit|comes?|listed|list|sequence|stands?)\b",
+    re.I,
+)
 _FAR_ROWS = 3.0
 """Rows over which the weight of a typed line on its output falls by e."""
 _NAME = re.compile(r"[^\W_](?:[\w.'’/@+~-]*\w)?")
@@ -94,7 +100,7 @@ def select_signs(features: Mapping[str, float]) -> dict[str, float]:
 
     The connection is the overlap of the question with the piece's line and those beside it.
     """
-    connection = max(features.get(name, 0.0) for name in ("own", "row", "beside", "label", "unit"))
+    connection = max(features.get(name, 0.0) for name in ("own", "row", "stack", "beside", "label", "unit"))
     return {"connection": connection} | {name: features.get(name, 0.0) for name in (*TYPE_SIGNS, FIRST_ASKED)}
 
 
@@ -142,6 +148,7 @@ def build_candidates(
         shared = {
             "beside": max((share * own[i] for share, i in around), default=0.0),
             "row": compute_overlap(asked, row, rarity),
+            "stack": compute_overlap(asked, list_words(find_stack(line, lines)), rarity),
             "row and header": compute_overlap(asked, [*row, *header], rarity),
             FIRST_ASKED: max(compute_similarities(asked[0], [*row, *header]), default=0.0) if asked else 0.0,
             "meaning": max(0.0, cosines[number]),
@@ -171,6 +178,8 @@ def build_candidates(
             features |= {name: fits[piece.text] for name, fits in kinds.items()}
             used = {name: value for name, value in features.items() if value}
             block = used | {f"{group} {name}": value for name, value in used.items()}
+            # a job stands under its name, a price beside its dish
+            block |= {f"{reading.wants} {name}": used[name] for name in ("row", "stack") if name in used}
             kind = {f"{reading.wants} as {piece.form}": 1.0, f"{group} as {piece.form}": 1.0}
             after = {f"{reading.wants} {link}": 1.0 for link in _find_link_before(line.text[: piece.start])}
             forms.setdefault(piece.text, {}).update(block | kind | after)
@@ -211,6 +220,7 @@ def _cut_pieces(reading: ParsedQuestion, line: FoundLine, lines: Sequence[FoundL
     if count > 1:
         return [piece for piece in found if piece.form == "numbers"]
     if (fitting := FITTING.get(reading.wants)) is not None:
+        fitting += ("score",) * (reading.value_type == "score")
         return [piece for piece in found if piece.form in fitting]
     if reading.wants == "colour":
         return [piece for piece in found if find_colour_words(piece.text)]

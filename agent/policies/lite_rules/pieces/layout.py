@@ -38,6 +38,12 @@ def find_header(line: FoundLine, lines: Sequence[FoundLine]) -> list[FoundLine]:
     return sorted(above, key=get_top)[:1]
 
 
+def find_stack(line: FoundLine, lines: Sequence[FoundLine]) -> list[FoundLine]:
+    """The lines right above and below a line that begin, end or are centred where it does, as on a name card."""
+    near = (x for x in lines if x is not line and line.is_with(x) and _is_in_column(line, x))
+    return [x for x in near if abs(get_top(x) - get_top(line)) < 2 * max(line.height, x.height)]
+
+
 def _is_in_column(line: FoundLine, other: FoundLine) -> bool:
     if line.box is None or other.box is None:
         return False
