@@ -175,7 +175,9 @@ def read_question(question: Question, duration_seconds: float, start_seconds: fl
 def _find_asked_words(text: str, language: Language) -> tuple[str, ...]:
     words, known = split_words(extract_subject(text)), language.function_words | STOP_WORDS
     bare = [rest if elided.casefold() in known else word for word in words for elided, rest in [split_elision(word)]]
-    return tuple(word for word in bare if not known.issuperset(split_joined(word.casefold())))
+    # of several moments the first or last is meant: that it stands in a line says nothing
+    asked = (word for word in bare if not any(edge.fullmatch(word) for edge in language.edges.values()))
+    return tuple(word for word in asked if not known.issuperset(split_joined(word.casefold())))
 
 
 def extract_subject(text: str) -> str:

@@ -40,8 +40,8 @@ def find_header(line: FoundLine, lines: Sequence[FoundLine]) -> list[FoundLine]:
 
 def find_stack(line: FoundLine, lines: Sequence[FoundLine]) -> list[FoundLine]:
     """The lines right above and below a line that begin, end or are centred where it does, as on a name card."""
-    near = (x for x in lines if x is not line and line.is_with(x) and _is_in_column(line, x))
-    return [x for x in near if abs(get_top(x) - get_top(line)) < 2 * max(line.height, x.height)]
+    beside = (x for x in lines if x is not line and line.is_with(x) and _is_in_column(line, x))
+    return [x for x in beside if abs(get_top(x) - get_top(line)) < 2 * max(line.height, x.height)]
 
 
 def _is_in_column(line: FoundLine, other: FoundLine) -> bool:
@@ -58,7 +58,13 @@ def list_words(lines: Sequence[FoundLine]) -> list[str]:
 
 
 def find_typed_line(line: FoundLine, lines: Sequence[FoundLine], typed: Sequence[int]) -> int | None:
-    """The index of the typed line nearest above a line; None for a typed line, or without one."""
+    """The index of the typed line nearest above a line; None for a typed line, or without one.
+
+    Args:
+        line: the line.
+        lines: all lines, it among them.
+        typed: indices of the typed ones.
+    """
     if line.box is None or is_typed(line):
         return None
     above = [i for i in typed if lines[i].is_with(line) and get_top(lines[i]) < get_top(line)]
@@ -101,7 +107,13 @@ def compute_closeness(line: FoundLine, other: FoundLine) -> float:
 
 
 def score_places(places: Sequence[str], areas: Sequence[Box], line: FoundLine) -> float:
-    """A score of how well the asked places, or else the asked areas, fit the middle of a line's box, -1..1."""
+    """A score of how well the asked places, or else the asked areas, fit the middle of a line's box, -1..1.
+
+    Args:
+        places: places in the picture that the question names.
+        areas: parts of the picture that it means.
+        line: the line.
+    """
     if line.box is None or not (places or areas):
         return 0.0
     x, y = (line.box[0] + line.box[2]) / 2, (line.box[1] + line.box[3]) / 2

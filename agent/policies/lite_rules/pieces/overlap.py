@@ -39,7 +39,13 @@ def compute_relevances(
 
 
 def compute_overlap(asked: Sequence[str], found: Sequence[str], rarity: Mapping[str, float]) -> float:
-    """The overlap of a question's words with others, rare ones counting more, at least 0."""
+    """The overlap of a question's words with others, rare ones counting more, at least 0.
+
+    Args:
+        asked: words of the question.
+        found: the other words.
+        rarity: weight of each stem, 0..1.
+    """
     best = (
         max((_compute_similarity(word, other) * max(0.2, rarity.get(stem(other), 1.0)) for other in found), default=0.0)
         for word in asked

@@ -130,6 +130,12 @@ def test_a_transcript_is_all_that_is_said(text: str) -> None:
     assert answered(text).not_shown
 
 
+def test_that_the_last_one_is_meant_is_no_word_to_look_for() -> None:
+    screen = (shown("Are we too late?"), shown("It was the last train.", 15.0), shown("Then we walk.", 40.0))
+    assert "train" not in answered("What is the last subtitle?", search_text=screen).text
+    assert read_question(Question("v.mp4", "Was ist der letzte Untertitel?"), 60.0).edge == "last"
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
