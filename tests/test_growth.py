@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.policies.lite_rules import forms, reading
+from agent.policies.lite_rules import reading
+from agent.policies.lite_rules.pieces import forms
 from agent.rendering.answer_parser import read_answer, strip_fence
 from agent.rendering.reply_parser import parse_reply
 from agent.rendering.sanitize import escape_markup

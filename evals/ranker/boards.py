@@ -118,13 +118,19 @@ def scores(rng: Random) -> Shown:
             for x, (team, point), number in zip(places, pairs, fouls, strict=True)
             for row in ((team, x, 0.12, 0.1), (point, x + 0.02, 0.3, 0.2), (f"{word} {number}", x + 0.01, 0.75, 0.06))
         ]
+    score = rng.choice(["{} - {}", "{}-{}", "{}:{}"]).format(*(rng.randint(0, 9) for _ in teams))
+    is_joined = rng.random() < 0.3
+    if is_joined:  # all in one row
+        board = [(f"{pairs[0][0]} {score} {pairs[1][0]}", rng.uniform(0.02, 0.5), rng.uniform(0.03, 0.9), 0.06)]
     rows = [
         *board,
         (f"{rng.choice(['Q', 'P', 'SET '])}{rng.randint(1, 4)}", 0.45, 0.05, 0.04),
         (f"{rng.randint(0, 12):02}:{rng.randint(0, 59):02}", 0.8, 0.05, 0.05),
     ]
     asks = [Ask(ask(rng, "points", team.title()), (str(point),), 0) for team, point in zip(teams, points, strict=True)]
-    if is_level:
+    if is_joined:
+        asks = [Ask(ask(rng, "score"), (score,), 0)]
+    elif is_level:
         asks += [
             Ask(
                 rng.choice(

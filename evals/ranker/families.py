@@ -8,6 +8,7 @@ from random import Random
 
 from evals.ranker.boards import departures, forms, jerseys, leaflet, panel, prices, scores, tables, weather
 from evals.ranker.consoles import terminal
+from evals.ranker.handouts import agenda, contacts
 from evals.ranker.notices import banner, captions, cards, clocks, film_credits, products, signs, slides, tags
 from evals.ranker.shown import Shown
 from evals.ranker.talks import counting_aloud, pictures, recipe, talk
@@ -38,5 +39,7 @@ SCREENS: dict[str, Callable[[Random], Shown]] = {
         leaflet,
         panel,
         tables,
+        contacts,
+        agenda,
     )
 }

@@ -22,13 +22,8 @@ from numpy.typing import NDArray
 import agent.policies.lite_rules as lite_rules
 from agent.ending import Parser, end_process
 from agent.policies.lite import load_packaged_similarity
-from agent.policies.lite_rules.ranking import (
-    build_candidates,
-    compute_confidence_features,
-    find_group,
-    select_signs,
-    weigh_confidence,
-)
+from agent.policies.lite_rules.pieces.candidates import build_candidates, find_group, select_signs
+from agent.policies.lite_rules.ranking import compute_confidence_features, weigh_confidence
 from agent.policies.lite_rules.words import normalize
 from evals.ranker.videos import FAMILIES, GeneratedQuestion, make_questions
 from evals.statistics.stats import wilson

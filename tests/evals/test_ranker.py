@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.policies.lite_rules.ranking import build_candidates, select_signs
+from agent.policies.lite_rules.pieces.candidates import build_candidates, select_signs
 from agent.policies.lite_rules.words import normalize
 from evals.ranker.fit import CandidateSet, Judged, cross_validate_confidence, fit_weights, read_options
 from evals.ranker.videos import FAMILIES, make_questions

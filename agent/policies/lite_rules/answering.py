@@ -12,6 +12,7 @@ from agent.policies.lite_rules.notes import (
     make_finding_evidence,
     make_line_evidence,
 )
+from agent.policies.lite_rules.pieces.overlap import compute_relevances
 from agent.policies.lite_rules.plan import Wanted, make_span_arguments, want_call
 from agent.policies.lite_rules.ranking import Ranked
 from agent.trajectory import Answer
@@ -64,7 +65,7 @@ def _plan_whole_screen(case: QuestionContext) -> list[Wanted]:
     if len(found) < _MOST_LINES:
         return []
     lines = select_meant(collect_text_lines(case.trajectory, "search_text"), case.reading.instant, case.span)
-    shares = ranking.compute_relevances(case.reading, lines, case.similarity)
+    shares = compute_relevances(case.reading, lines, case.similarity)
     best = max(zip(shares, lines, strict=True), key=lambda pair: pair[0], default=None)
     return [] if best is None else [want_call("read_text", seconds=round(_choose_late_second(best[1]), 2))]
 

@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 
 from agent.policies.lite_rules.case import QuestionContext
 from agent.policies.lite_rules.notes import CitedFinding, iterate_findings, make_finding_evidence, make_line_evidence
-from agent.policies.lite_rules.ranking import compute_relevances
+from agent.policies.lite_rules.pieces.overlap import compute_relevances
 from agent.policies.lite_rules.reading import Sense
 from agent.policies.lite_rules.words import normalize
 from agent.trajectory import Answer, Evidence, Result, ToolCall

@@ -5,8 +5,9 @@ Every answer is quoted from the screen, the speech or the file; what none of the
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
-from agent.policies.lite_rules import languages, ranking
+from agent.policies.lite_rules import languages
 from agent.policies.lite_rules.case import QuestionContext
 from agent.policies.lite_rules.establishing import (
     NO_PICTURES,
@@ -15,10 +16,13 @@ from agent.policies.lite_rules.establishing import (
     answer_not_shown,
     find_hidden_reasons,
 )
+from agent.policies.lite_rules.languages import Language
 from agent.policies.lite_rules.lines import FoundLine, find_mentions
 from agent.policies.lite_rules.notes import make_line_evidence
 from agent.policies.lite_rules.occurrences import collect_legible_lines
+from agent.policies.lite_rules.pieces.overlap import compute_relevances
 from agent.policies.lite_rules.plan import Wanted, make_span_arguments, want_call
+from agent.policies.lite_rules.words import split_words
 from agent.trajectory import Answer, Evidence
 
 _MOST_SPEECH = 1000
@@ -132,7 +136,7 @@ def _answer_statement(case: QuestionContext) -> Answer:
     """An answer with the sentences about a topic; that none is, is claimed only in the language that is spoken."""
     lines, speech = case.speech_lines, case.reading.language.senses["speech"]
     topic = [word for word in case.reading.asked if not speech.search(word)]
-    scored = list(zip(ranking.compute_relevances(case.reading, lines, case.similarity), lines, strict=True))
+    scored = list(zip(compute_relevances(case.reading, lines, case.similarity), lines, strict=True))
     best = max((score for score, _ in scored), default=0.0)
     about = [line for score, line in scored if score >= max(_ABOUT, 0.7 * best)]
     named = [line for line in lines if any(find_mentions(word, [line]) for word in topic)]
@@ -177,10 +181,23 @@ def _is_under(line: FoundLine, other: FoundLine) -> bool:
 
 def _answer_presence(case: QuestionContext) -> Answer:
     """An answer that quotes where a thing is named on screen or in speech; else an abstention."""
-    named = [word for word in case.reading.asked if not case.reading.language.senses["written"].search(word)]
-    found = [line for line in case.meant_lines if named and all(find_mentions(word, [line]) for word in named)]
-    if found and case.reading.is_sense_named:
-        return _answer_with_quotes(case, _QUOTED, [x for x in found if not x.spoken], [x for x in found if x.spoken])
-    if case.reading.is_sense_named and named:
-        return abstain(case, case.reading.senses[0], 0.6, " ".join(named))
-    return answer_cannot_tell(case, NO_PICTURES)
+    language, text = case.reading.language, case.reading.question.text
+    place = _find_place(text, language)
+    named = [w for w in case.reading.asked if w not in split_words(place) and not language.senses["written"].search(w)]
+    if not case.reading.is_sense_named or not named:
+        return answer_cannot_tell(case, NO_PICTURES)
+    if found := [line for line in case.meant_lines if all(find_mentions(word, [line]) for word in named)]:
+        quoted = _answer_with_quotes(case, _QUOTED, [x for x in found if not x.spoken], [x for x in found if x.spoken])
+        return replace(quoted, text=f"{language.yes}. {quoted.text}")
+    if any(find_mentions(word, case.meant_lines) for word in named):
+        return answer_cannot_tell(case, "Only a part of what is asked for is found in words.")
+    if not place and not language.senses["saying"].search(text):  # how a sign is, its words need not say
+        return answer_cannot_tell(case, NO_PICTURES)
+    return abstain(case, case.reading.senses[0], 0.6, " ".join(named))
+
+
+def _find_place(text: str, language: Language) -> str:
+    """The part of a question that names what text stands on, as "on the price list"; empty without one."""
+    at, written = (language.senses[name].pattern for name in ("at", "written"))
+    match = re.search(rf"\b{at}\b(?:\W+\w+){{0,3}}?\W+(?:{written})\w*", text, re.IGNORECASE)
+    return match[0] if match is not None else ""

@@ -20,6 +20,7 @@ class Language:
     function_words: frozenset[str]
     cannot_tell: str
     """Sentence of an answer that claims nothing."""
+    yes: str
     shown: str
     said: str
     unsaid: str
@@ -87,6 +88,7 @@ def _build_language(code: str, rows: dict[str, Any]) -> Language:
         code,
         _load_function_words()[code],
         rows["cannot_tell"],
+        rows["yes"],
         rows["shown"],
         rows["said"],
         rows["unsaid"],

@@ -28,7 +28,7 @@ _PRESENCE_CONFIDENCE = 0.8
 """Confidence of an answer by presence."""
 _JOINED_SECONDS = 1.0
 """Seconds between two spans of one text below which they are one showing, with a failed reading between."""
-_NEGATED = re.compile(r"\b(?:not|never|none)\b|n['’]t\b", re.I)
+_NEGATED = re.compile(r"\b(?:not|never|none|except|missing)\b|n['’]t\b", re.I)
 _IS_THERE = re.compile(
     r"^(?:is|are|was|were|does|do|did|can|has|have)\b.*\b(?:shown|visible|seen|see|on (?:the )?screen|appears?|there|"
     r"said|spoken|mentioned|heard|written|"

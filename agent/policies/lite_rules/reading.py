@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Literal
 
-from agent.policies.lite_rules.forms import ValueType
 from agent.policies.lite_rules.languages import Language, detect_language, load_languages, split_joined
+from agent.policies.lite_rules.pieces.forms import ValueType
 from agent.policies.lite_rules.presence.sound_questions import SoundQuestion, parse_sound_question
 from agent.policies.lite_rules.presence.thing_questions import ThingQuestion, parse_thing_question
 from agent.policies.lite_rules.words import (
@@ -28,7 +28,7 @@ from tools.vision.colours import find_colour_words
 Wants = Literal[
     "interval", "order", "colour", "place", "yes or no", "orientation", "time", "times", "date", "number", "version",
     "name", "words", "thing", "errors", "sound", "length", "size", "recorded", "transcript", "statement", "summary",
-    "moment", "texts", "exists", "clock", "file", "price", "job", "person", "location", "unread",
+    "moment", "texts", "exists", "clock", "file", "email", "website", "price", "job", "person", "location", "unread",
 ]  # fmt: skip
 """Kind of answer that a question wants; `unread` where its language has no rules here."""
 Sense = Literal["speech", "text", "picture"]
@@ -77,7 +77,7 @@ _HOW_OFTEN = re.compile(r"\bhow (?:many (?:different |separate )?times|often)\b"
 _EDGES: tuple[Literal["first", "last"], ...] = ("first", "last")
 _SPOKEN = ("transcript", "statement")
 _OF_THE_FILE = ("length", "size", "recorded")
-_WORDED = frozenset("number version date name words clock file price job person location".split())
+_WORDED = frozenset("number email website version date name words clock file price job person location".split())
 """Kinds of answer that words in a video can give."""
 _SUBTITLES = re.compile("subt[ií]t|untertitel|sous-titre|субтитр|字幕", re.I)
 """Subtitles, which are text in the picture, or come with the file and count as speech."""
@@ -175,7 +175,9 @@ def read_question(question: Question, duration_seconds: float, start_seconds: fl
 def _find_asked_words(text: str, language: Language) -> tuple[str, ...]:
     words, known = split_words(extract_subject(text)), language.function_words | STOP_WORDS
     bare = [rest if elided.casefold() in known else word for word in words for elided, rest in [split_elision(word)]]
-    return tuple(word for word in bare if not known.issuperset(split_joined(word.casefold())))
+    # of several moments the first or last is meant: that it stands in a line says nothing
+    asked = (word for word in bare if not any(edge.fullmatch(word) for edge in language.edges.values()))
+    return tuple(word for word in asked if not known.issuperset(split_joined(word.casefold())))
 
 
 def extract_subject(text: str) -> str:
@@ -291,7 +293,7 @@ def _may_want(wants: str, text: str, language: Language, *, has_time: bool) -> b
 
 
 def _find_value_type(text: str, wants: Wants, language: Language) -> ValueType | None:
-    if wants in ("price", "date", "clock", "version"):
+    if wants in ("price", "date", "clock", "version", "email", "website"):
         return wants
     if wants != "number":
         return None

@@ -10,8 +10,8 @@ from agent.policies.lite_rules.clock import find_running_clock
 from agent.policies.lite_rules.establishing import abstain, answer_cannot_tell
 from agent.policies.lite_rules.lines import find_mentions
 from agent.policies.lite_rules.notes import CitedFinding, iterate_findings, make_finding_evidence, make_line_evidence
+from agent.policies.lite_rules.pieces.overlap import compute_relevances
 from agent.policies.lite_rules.plan import Wanted, make_span_arguments, want_call
-from agent.policies.lite_rules.ranking import compute_relevances
 from agent.policies.lite_rules.reading import AskedSpan
 from agent.policies.lite_rules.words import parse_clock_seconds
 from agent.trajectory import Answer, Evidence

@@ -1,7 +1,6 @@
 """The questions that everybody asks, in six languages, and what becomes of them in others."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -10,26 +9,10 @@ from agent.policies.lite import LitePolicy
 from agent.policies.lite_rules.languages import detect_language, load_languages
 from agent.policies.lite_rules.reading import read_question
 from agent.trajectory import Answer, Question, Trajectory, VideoFacts
-from tools.observation import Finding, FrameRef, Observation
+from tests.agent.policies.lite_rules.findings import Findings
+from tools.observation import Finding
 
 FACTS = VideoFacts("0" * 32, 83.0, 640, 360, has_speech_track=True)
-
-
-class Findings:
-    """Tools that bring the given findings, by tool."""
-
-    specs = ()
-
-    def __init__(self, **by_tool: tuple[Finding, ...]) -> None:
-        self.by_tool = by_tool
-
-    def call(self, name: str, arguments: dict[str, Any]) -> Observation:
-        return Observation(
-            "", tuple(FrameRef(at, 252, 448) for at in (1.0, 20.0, 40.0, 60.0, 80.0)), self.by_tool.get(name, ())
-        )
-
-    def picture(self, ref: FrameRef) -> bytes | None:
-        return None
 
 
 def answered(text: str, **findings: tuple[Finding, ...]) -> Answer:
@@ -145,6 +128,31 @@ def test_a_transcript_is_all_that_is_said(text: str) -> None:
     assert "The kettle was made in 1931. Nobody knows who painted it." in answer.text
     assert [item.source for item in answer.evidence] == ["speech", "speech"]
     assert answered(text).not_shown
+
+
+def test_that_the_last_one_is_meant_is_no_word_to_look_for() -> None:
+    screen = (shown("Are we too late?"), shown("It was the last train.", 15.0), shown("Then we walk.", 40.0))
+    assert "train" not in answered("What is the last subtitle?", search_text=screen).text
+    assert read_question(Question("v.mp4", "Was ist der letzte Untertitel?"), 60.0).edge == "last"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("Is the barley soup on the menu?", "Yes. On screen: “Barley soup 6.50”"),
+        ("Steht Soup auf der Speisekarte?", "Ja. Im Bild steht: “Barley soup 6.50”"),
+        ("¿Está la soup en la lista?", "Sí. En pantalla: “Barley soup 6.50”"),
+        ("Is oxtail on the price list?", None),
+    ],
+)
+def test_whether_something_is_on_a_list_is_read_there(text: str, says: str | None) -> None:
+    answer = answered(text, search_text=(shown("Barley soup 6.50"), shown("Trout 14.00", top=0.3)))
+    assert answer.not_shown if says is None else answer.text == says
+
+
+@pytest.mark.parametrize("text", ["Is the sign handwritten?", "Is the trout cheaper than the soup on the menu?"])
+def test_what_a_sign_is_like_is_not_denied_by_its_words(text: str) -> None:
+    assert answered(text, search_text=(shown("Barley soup 6.50"), shown("Trout 14.00", top=0.3))).cannot_tell
 
 
 @pytest.mark.parametrize("text", ["Summarize this video.", "Worum geht es?", "De quoi parle la vidéo ?"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.policies.lite_rules.forms import cut_pieces, find_unit, find_value_type
+from agent.policies.lite_rules.pieces.forms import cut_pieces, find_unit, find_value_type
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,11 @@ from agent.policies.lite_rules.forms import cut_pieces, find_unit, find_value_ty
         ("-4°C", "-4", "temperature"),
         ("今天23度", "23", "temperature"),
         ("Tel. 0391 555 21", "0391 555 21", "phone"),
+        ("Ring 555-0199 now", "555-0199", "phone"),
+        ("1-800-555-0175", "1-800-555-0175", "phone"),
+        ("write to kim.lee@otter-lake.org", "kim.lee@otter-lake.org", "email"),
+        ("otter-lake.org/news", "otter-lake.org/news", "website"),
+        ("OTTERS 3 - 2 BADGERS", "3 - 2", "score"),
         ("since 1987", "1987", "year"),
         ("3 May 2024", "3 May 2024", "date"),
         ("doors 19:30", "19:30", "clock"),
@@ -54,3 +59,14 @@ def test_the_word_behind_a_number_is_its_unit() -> None:
     units = {piece.text: find_unit("four eggs, 200 g and 7", piece) for piece in cut_pieces("four eggs, 200 g and 7")}
     assert units["four"] == "eggs"
     assert units["7"] is None
+
+
+def test_a_numbered_row_is_the_item_of_its_number() -> None:
+    assert "Open water" in {piece.text for piece in cut_pieces("3. Open water", asked_item=2)}
+    assert "Open water" not in {
+        piece.text for piece in cut_pieces("3. Open water", asked_item=1) if piece.form == "listed"
+    }
+
+
+def test_a_clock_time_is_no_score() -> None:
+    assert not [piece for piece in cut_pieces("it is 10:45") if piece.form == "score"]

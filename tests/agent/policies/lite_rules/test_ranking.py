@@ -3,8 +3,8 @@
 import pytest
 
 from agent.policies.lite_rules.clock import find_running_clock
-from agent.policies.lite_rules.forms import cut_pieces
 from agent.policies.lite_rules.lines import FoundLine, find_mentions
+from agent.policies.lite_rules.pieces.forms import cut_pieces
 from agent.policies.lite_rules.ranking import compute_confidence, rank
 from agent.policies.lite_rules.reading import read_question
 from agent.trajectory import Question

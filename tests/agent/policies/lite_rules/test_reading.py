@@ -61,6 +61,10 @@ def test_a_moment_past_the_end_is_not_pointed_at() -> None:
         ("What does the sign say?", (), "words"),
         ("Which words are written on the wall?", (), "words"),
         ("Which company does she work for?", (), "name"),
+        ("What is the e-mail address?", (), "email"),
+        ("¿Cuál es el correo electrónico?", (), "email"),
+        ("网址是什么?", (), "website"),
+        ("What is the water level?", (), "number"),
     ],
 )
 def test_what_kind_of_thing_answers_a_question(text: str, options: tuple[str, ...], wants: str) -> None:

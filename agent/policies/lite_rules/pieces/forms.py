@@ -17,6 +17,9 @@ Form = Literal[
     "item",
     "listed",
     "version",
+    "email",
+    "website",
+    "score",
     "file",
     "quoted",
     "name",
@@ -62,17 +65,25 @@ _PATTERNS: dict[Form, str] = {
         + r"|billion))*(?: and (?:a|one|three) (?:half|thirds?|quarters?))?\b"
     ),
     "version": r"(?:(?<=\bv)|\b)\d+(?:\.\d+)+(?:[-.]?\w+)?\b",
+    "email": r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+",
+    "website": (
+        r"(?<![\w.@/-])(?:https?://[\w.-]+|www\.[\w.-]+\w|[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|edu|gov|info|io|de|es|fr|ru|cn"
+        r"|uk|eu|tv|app))(?:/[\w./?=&%#-]*)?(?![\w@])"
+    ),
+    "score": r"(?<![\w:.,/-])\d{1,3}(?: ?[-–] ?\d{1,3}| ?: ?\d)(?![\w:/-]|[.,]\d)",
     "file": r"(?<![\w/@.-])[\w-]+\.[a-z][a-z0-9]{1,4}\b(?![\w/@(])",
     "quoted": r"(?<!\w)[\"“‘'`«][^\"”’'`»<>]{2,60}[\"”’'`»](?!\w)",
 }
 _COMPILED = {form: re.compile(pattern, re.IGNORECASE) for form, pattern in _PATTERNS.items()}
 _DIGIT_GROUPS = re.compile(
-    r"(?<![\w.,+-])(?:(?:\+\d{1,3}|0\d{1,5}|\(\d{2,6}\))(?:[ /-]\d{2,8}){1,6}|\d{4}(?:[ -]\d{4}){3,4})(?![.,-]?\w)"
+    r"(?<![\w.,+-])(?:(?:\+\d{1,3}|0\d{1,5}|\(\d{2,6}\))(?:[ /-]\d{2,8}){1,6}|\d{4}(?:[ -]\d{4}){3,4}|\d{3}-\d{4}|"
+    r"(?:1[ -])?\d{3}[ -]\d{3}[ -]\d{4})(?![.,-]?\w)"
 )
 """One number in groups, as of a phone or a card, and not several numbers in a row."""
 _NUMBERS = re.compile(r"(?<!\d)\d++(?:(?:\s*+[,;]\s*+|\s++)\d++){2,}")
 _WORDS = re.compile(r"(?<![^,;:.])[^,;:.]*+(?:[,;][^,;:.]++){2,}")
 _BETWEEN_ITEMS = re.compile(r"[,;]?\s(?:and|or|und|oder|y|et|и)\s|[,;]", re.IGNORECASE)
+_NUMBERED = re.compile(r"\s*\(?(\d{1,2})[.):]\s+(?=\D)")
 _FIELD = re.compile(r"(?<!\d)[:=]\s*|:\s+|\s[|→]\s")
 """Signs between a label and its value, those within a clock time left out."""
 _LETTERS_AND_MORE = re.compile(r"(?<![\w/@.+~-])[\w~@/][\w/@.+~-]*[\w/](?![\w/@-])")
@@ -84,7 +95,20 @@ _MOST_WORDS = 5
 
 
 ValueType = Literal[
-    "price", "date", "clock", "version", "percent", "temperature", "phone", "year", "measure", "count", "number"
+    "price",
+    "date",
+    "clock",
+    "version",
+    "email",
+    "website",
+    "score",
+    "percent",
+    "temperature",
+    "phone",
+    "year",
+    "measure",
+    "count",
+    "number",
 ]
 _FOLLOWING_UNITS: dict[ValueType, re.Pattern[str]] = {
     "price": re.compile(
@@ -158,7 +182,9 @@ def cut_pieces(text: str, asked_count: int = 1, asked_item: int | None = None) -
 
 
 def _cut_items(text: str, place: int) -> Iterator[Piece]:
-    """The item at an index of each list of numbers or words in a text."""
+    """The item at an index of each list of numbers or words in a text, and a row that begins with the item's number."""
+    if (row := _NUMBERED.match(text)) is not None and int(row[1]) == place + 1:
+        yield Piece(text[row.end() :].strip(), "listed", row.end())
     lists: list[tuple[list[str], Form, int]]
     lists = [(re.findall(r"\d+", m.group()), "item", m.start()) for m in _NUMBERS.finditer(text)]
     lists += [(_BETWEEN_ITEMS.split(m.group()), "listed", m.start()) for m in _WORDS.finditer(text)]
@@ -217,7 +243,7 @@ def find_value_type(text: str, piece: Piece) -> ValueType | None:
     before, after = text[: piece.start].rstrip()[-1:], text[piece.start + len(piece.text) :]
     if piece.form == "date" and _WEEKDAY.fullmatch(piece.text):
         return None
-    if piece.form in ("price", "date", "clock", "version"):
+    if piece.form in ("price", "date", "clock", "version", "email", "website", "score"):
         return piece.form
     if piece.form != "number":
         return None
