@@ -103,4 +103,5 @@ def test_the_packaged_model_zooms_on_parts_of_frames_and_answers(tmp_path: Path)
     table = show(MODEL, tmp_path / "shown", 2)
     assert "| after | none | all | " in table
     runs = read_stored(tmp_path / "shown" / "after")
-    assert all(len(find_zooms(run)) == 1 and run.answer is not None for run in runs)
+    assert all(len(find_zooms(run)) <= 1 and run.answer is not None for run in runs)
+    assert any(find_zooms(run) for run in runs)
