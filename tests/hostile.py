@@ -4,12 +4,9 @@ Every hostile line holds the word CANARY, so that a test can tell where words of
 """
 
 import html
-import io
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -70,12 +67,3 @@ def write_sign(path: Path, lines: Sequence[str] = SIGN, sound: NDArray[np.float3
     """Writes twelve seconds of a sign with those lines."""
     sign = page(*lines)
     return draw_clip(path, lambda _: sign, seconds=12.0, fps=5, sound=sound)
-
-
-def spoken(words: str) -> NDArray[np.float32]:
-    """(S,) float32 at 16 kHz: the words, said by espeak-ng."""
-    said = subprocess.run(["espeak-ng", "-s", "140", "--stdout", words], check=True, capture_output=True).stdout
-    resampler = av.AudioResampler("flt", "mono", 16_000)
-    with av.open(io.BytesIO(said)) as container:
-        frames = [out for frame in container.decode(audio=0) for out in resampler.resample(frame)]
-    return np.concatenate([frame.to_ndarray()[0] for frame in [*frames, *resampler.resample(None)]])

@@ -5,7 +5,7 @@
 
 lmms-eval finds it by the entry point `videosleuth` of the group `lmms_eval.models`. It answers tasks that generate a
 text about one video; it has no likelihoods. `make test-doors` plays a drawn video inside lmms-eval 0.7.3; last on
-2026-11-30.
+2026-12-01.
 """
 
 from collections.abc import Sequence

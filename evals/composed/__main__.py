@@ -20,6 +20,7 @@ from evals.composed.families import QUESTIONS_A_VIDEO
 from evals.composed.material_folder import MANIFEST, open_material
 from evals.composed.planning import LEVELS
 from evals.composed.recipe import Split
+from evals.composed.sound_tracks import compose_sound_track
 from evals.composed.visible import find_problems
 from evals.composed.writing import write_episode
 from tools.cache import write_json
@@ -47,6 +48,8 @@ class WriteConfig:
     """Most questions of a video."""
     material: Path | None = None
     """Folder with footage and cut-outs; parts that it lacks are drawn. None draws all."""
+    heard: bool = False
+    """Whether the videos have a sound track, and questions about it."""
 
 
 def main(config: WriteConfig, command: str = "", say: Callable[[str], None] = lambda _: None) -> int:
@@ -58,7 +61,7 @@ def main(config: WriteConfig, command: str = "", say: Callable[[str], None] = la
         say: prints a line of progress.
 
     Raises:
-        ValueError: the folder holds something, or there is too little material.
+        ValueError: the folder holds something, there is too little material, or no espeak-ng for a voice.
     """
     if config.out.exists() and any(config.out.iterdir()):
         raise ValueError(f"{config.out} is not empty: name a new folder")
@@ -79,8 +82,10 @@ def main(config: WriteConfig, command: str = "", say: Callable[[str], None] = la
         if found := find_problems(episode.painter):
             say(f"{number + 1}/{config.count} {episode.name} is left out: {found[0]}")
             continue
-        write_episode(config.out, episode)
-        written += len(episode.questions)
+        seconds = episode.plan.recipe.seconds
+        track = compose_sound_track(episode.name, config.seed, number, seconds, config.split) if config.heard else None
+        write_episode(config.out, episode, track)
+        written += len(episode.questions) + (0 if track is None else len(track.questions))
         say(f"{number + 1}/{config.count} {episode.name} in {time.perf_counter() - started:.1f} s")
     made_of = {"command": command, "material": material.name, "versions": {name: version(name) for name in _PARTS}}
     write_json(config.out / "manifest.json", made_of)
@@ -101,6 +106,7 @@ def _parse_arguments(arguments: Sequence[str] | None) -> WriteConfig:
     parser.add_argument("--height", type=int, default=WriteConfig.height, metavar="PIXELS")
     parser.add_argument("--questions", type=int, default=WriteConfig.questions, metavar="N", help="a video, at most")
     parser.add_argument("--material", type=Path, metavar="FOLDER", help="footage and cut-outs; all is drawn without")
+    parser.add_argument("--heard", action="store_true", help="with music, a voice and questions about them: espeak-ng")
     return WriteConfig(**vars(parser.parse_args(arguments)))
 
 

@@ -3,6 +3,7 @@
 from evals.controls.blind import give_nothing, give_speech, plan_without_video
 from evals.controls.control import AS_IT_IS, Control
 from evals.controls.frames import random_frame, top_frame, uniform_frames
+from evals.controls.missing_senses import PICTURES, SAID, SEARCH, SOUNDS, TEXT, give_all_but
 from evals.controls.oracle import oracle_crop, oracle_frame, plan_known_boxes, plan_known_times
 from evals.controls.other_videos import plan_unanswerable, plan_wrong_video
 from evals.controls.shuffled_frames import give_shuffled_frames
@@ -17,6 +18,11 @@ CONTROLS: dict[str, Control] = {
     "uniform-32": Control("32 evenly spread frames and no tools.", give=uniform_frames(32)),
     "top-frame": Control("The one frame that the index finds for the question and its options.", give=top_frame),
     "no-zoom": Control("All tools, but no part of a picture is enlarged.", give=give_whole_frames),
+    "no-text": Control("All tools but those that read screen text.", give=give_all_but(TEXT)),
+    "no-speech": Control("All tools but those that bring what is said.", give=give_all_but(SAID)),
+    "no-sounds": Control("All tools but the one that lists sounds.", give=give_all_but(SOUNDS)),
+    "no-frame-search": Control("All tools but those that search the pictures.", give=give_all_but(PICTURES)),
+    "no-search": Control("All tools but the one that searches all senses at once.", give=give_all_but(SEARCH)),
     "oracle-frame": Control("Only the frames that show the answer.", plan_known_times, oracle_frame),
     "oracle-crop": Control("Only the part of these frames that shows it.", plan_known_boxes, oracle_crop),
     "shuffled-frames": Control("Segments of the video in another order; times run forward.", give=give_shuffled_frames),
