@@ -27,7 +27,7 @@ PAGES = {
     "Log of the trainings": "rl/LOG.md",
     "Changelog": "CHANGELOG.md",
 }
-PICTURES = ("agent/demo/report.png", "rl/run1.svg", "rl/run3.svg")
+PICTURES = ("agent/demo/report.png", "rl/run1.svg")
 
 
 def lay_out(folder: Path) -> None:

@@ -52,7 +52,7 @@ def draw_curves(videos: Path, runs: Sequence[Path]) -> str:
     panels = [
         make_lines("Right answers", lambda run: score(examples[run.question.id], run).value == 1.0),
         make_lines("Runs that zoom", lambda run: bool(find_zooms(run))),
-        make_lines("Runs whose zoom shows the needle", lambda run: is_hit(run, subjects[run.question.id])),
+        make_lines("Runs that hit", lambda run: is_hit(run, subjects[run.question.id])),
         Lines("Reward", (Curve("score", _average(one for log in logs for one in select_known(log, "score")), 1),)),
     ]
     last = max(step for step, _ in played)
