@@ -201,14 +201,14 @@ class Hearing:
         return () if known is None else known["spans"]
 
 
-_VERSION: Literal[3] = 3
+_VERSION: Literal[4] = 4
 """Number of the file's format; what another version kept is heard again."""
 
 
 class _StoredTranscript(TypedDict):
     """Spans of one sound track on disk."""
 
-    version: Literal[3]
+    version: Literal[4]
     spans: tuple[HeardSpan, ...]
 
 

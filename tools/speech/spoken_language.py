@@ -48,7 +48,8 @@ class Heard:
     """Second in the whole sound at which the piece begins that the segment's times count from."""
     language: str
     language_probability: float
-    """Probability of the language in the most certain part of the window, 0..1."""
+    """Probability of the language in the most certain part of the window, 0..1, or on average where it was asked in
+    parts."""
 
     @property
     def start_seconds(self) -> float:
@@ -116,10 +117,12 @@ class LanguageListener:
     ) -> Iterator[list[Heard]]:
         """Recognises each window in `language`, or in that of the first window if None; gives its segments."""
         segments, info = self._transcribe(sound, language)
+        asked = 0.0
         if language is None and info.language_probability < _CERTAIN:
-            likeliest = self._ask_language_in_parts(sound)
+            likeliest, mean = self._ask_language_in_parts(sound)
             if likeliest not in (None, info.language):
                 segments, info = self._transcribe(sound, likeliest)
+                asked = mean
         for place, group in groupby(segments, key=lambda segment: segment.seek):
             window: list[Heard] = []
             probability = 0.0
@@ -128,7 +131,7 @@ class LanguageListener:
                     content_seconds = min(_WINDOW_SECONDS, info.duration_after_vad - place / 100)
                     parts = self._parts(content_seconds, info.language)
                     whole = self._score_language(np.array(self._encoded.last), info.language)
-                    probability = max([whole, *parts])
+                    probability = max([whole, *parts, asked if place == 0 else 0.0])
                     self._encoded.least = min(parts, default=1.0)
                 window.append(Heard(segment, offset_seconds, info.language, probability))
             yield window
@@ -146,8 +149,8 @@ class LanguageListener:
         )
         return found
 
-    def _ask_language_in_parts(self, sound: NDArray[np.float32]) -> str | None:
-        """The language that is likeliest on average in parts of the first window, each heard by itself; None if silent.
+    def _ask_language_in_parts(self, sound: NDArray[np.float32]) -> tuple[str | None, float]:
+        """The language that is likeliest in parts of the first window, each heard by itself, and its mean probability.
 
         A whole window is sometimes taken for a language that none of its sentences is in.
         """
@@ -155,14 +158,15 @@ class LanguageListener:
 
         spoken = [sound[part["start"] : part["end"]] for part in get_speech_timestamps(sound)]
         if not spoken:
-            return None
+            return None, 0.0
         window = np.concatenate(spoken)[: round(_WINDOW_SECONDS * SAMPLE_RATE)]
         count = max(1, round(len(window) / (_PART_SECONDS * SAMPLE_RATE)))
         probabilities = Counter[str]()
         for part in np.array_split(window, count):
             *_, ranked = self._model.detect_language(audio=part)
             probabilities.update(dict(ranked))
-        return probabilities.most_common(1)[0][0]
+        language, total = probabilities.most_common(1)[0]
+        return language, total / count
 
     def _parts(self, content_seconds: float, language: str) -> list[float]:
         """Probability of a language in each part of the window that was encoded last."""
