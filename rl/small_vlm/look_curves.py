@@ -4,7 +4,6 @@
 The file of a training must have `keep_runs`.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from rl.small_vlm import command_lines
 from rl.small_vlm.look_set import LARGE, SMALL
 from rl.small_vlm.zooms import find_zooms, is_hit, list_known
 from tools.cache import write_atomically
+from tools.plain_data import loads_json
 
 SIZES = {SMALL: 1, LARGE: 2}
 """Number of the colour of each size of needle."""
@@ -62,7 +62,7 @@ def draw_curves(videos: Path, runs: Sequence[Path]) -> str:
 
 def _number_steps(run: Path) -> list[tuple[int, Trajectory]]:
     """The runs of a training with their step, from 1: samples of a question are numbered on, one group a step."""
-    group = json.loads((run / TERMS).read_text(encoding="utf-8"))["generations"]
+    group = loads_json((run / TERMS).read_text(encoding="utf-8"))["generations"]
     return [(one.sample // group + 1, one) for one in read_stored(run / "runs-0")]
 
 
