@@ -50,7 +50,7 @@ def run(environment: dict[str, str]) -> Run:
 def test_asking_in_python_prints_the_answer_and_what_it_rests_on(run: Run) -> None:
     answer, evidence, *_ = run("ask_in_python").splitlines()
     assert answer == "answered: A (slightly overweight) bunny"
-    assert evidence.startswith("8.2-14.8 s screen text ")
+    assert evidence.startswith("8.1-15.0 s screen text ")
 
 
 @needs_lite
