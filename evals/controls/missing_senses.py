@@ -23,7 +23,7 @@ PICTURES = SEARCH | {"search_frames"}
 
 
 class ToolsWithout(ForwardingVideoTools):
-    """A toolbox that lacks some tools."""
+    """A toolbox that lacks some tools, also for what a mode shows first: `NamedTools` would let that see all."""
 
     def __init__(self, tools: VideoTools, refused: Collection[str]) -> None:
         super().__init__(tools)

@@ -80,8 +80,8 @@ def main(plan: LookPlan, until: command_lines.Stage = "grpo", say: Say = lambda 
         "grpo": lambda: train.main(plan.training(), say),
     }
     names: Sequence[command_lines.Stage] = get_args(command_lines.Stage)
-    if plan.stages is not None and not plan.cold_start.is_dir():
-        raise ValueError(f"{plan.stages} holds no cold start: need the folders instructed, sft and rewarded-*")
+    if plan.stages is not None and not (plan.cold_start.is_dir() and plan.start.is_dir()):
+        raise ValueError(f"{plan.stages} holds no cold start: need the folders instructed, sft and {plan.start.name}")
     for name in names[: names.index(until) + 1]:
         done = plan.out / f"{name}.done"
         is_taken = plan.stages is not None and name not in ("videos", "grpo")
