@@ -3,6 +3,7 @@
 python docs/lay_out.py FOLDER
 """
 
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -27,16 +28,20 @@ PAGES = {
     "Log of the trainings": "rl/LOG.md",
     "Changelog": "CHANGELOG.md",
 }
-PICTURES = ("agent/demo/report.png", "rl/run1.svg")
+PICTURE = re.compile(r"!\[[^\]]*\]\(([^)]+)\)")
 
 
 def lay_out(folder: Path) -> None:
     """Writes configuration, pages and pictures into a folder, anew."""
     shutil.rmtree(folder, ignore_errors=True)
     pages = folder / "pages"
-    for name in (*PAGES.values(), *PICTURES):
+    for name in PAGES.values():
         (pages / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, pages / name)
+        for picture in PICTURE.findall((ROOT / name).read_text(encoding="utf-8")):
+            shown = (ROOT / name).parent / picture
+            (pages / shown.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(shown, pages / shown.relative_to(ROOT))
     (pages / "api").mkdir()
     nav = [_entry(title, f'"{name}"') for title, name in PAGES.items()]
     for package in PACKAGES:
