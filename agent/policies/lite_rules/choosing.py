@@ -66,10 +66,9 @@ def plan_calls(case: QuestionContext) -> list[Wanted]:
     calls = [want_call("overview", count=6)]
     if reading.wants == "orientation":
         return calls
-    if reading.wants == "thing":
-        calls += [want_call("search_frames", query=option, count=2, **span) for option in case.options[:8]]
-    else:
-        calls.append(want_call("search_frames", query=case.query, count=2, **span))
+    if reading.senses != ("speech",):  # no picture shows what is said
+        queries = case.options[:8] if reading.wants == "thing" else (case.query,)
+        calls += [want_call("search_frames", query=query, count=2, **span) for query in queries]
     if reading.senses[0] == "text" or reading.wants == "thing":
         calls.append(want_call("search_text", query=" ".join([reading.subject, *case.options]), **span))
         if reading.instant is not None:

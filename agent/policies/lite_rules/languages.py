@@ -25,8 +25,9 @@ class Language:
     said: str
     unsaid: str
     senses: Mapping[str, re.Pattern[str]]
-    """Words that point to `speech` or `text`, and `written` for what is only read. Of a question for what is said: how
-    it `asks`, verbs of `saying`, words that may `lead` to the one who says it, and `at` to a place."""
+    """Words that point to `speech` or `text`, to `written` for what is only read and `seen` for what is not only heard.
+    Of a question for what is said: how it `asks`, verbs of `saying`, words that may `lead` to the one who says it, and
+    `at` to a place."""
     edges: Mapping[str, re.Pattern[str]]
     places: Mapping[str, re.Pattern[str]]
     colours: Mapping[str, re.Pattern[str]]
@@ -64,6 +65,7 @@ def split_joined(word: str) -> list[str]:
     return [_SHORTENED.sub("", part) for part in parts if part]
 
 
+_SENSES = ("speech", "text", "written", "seen", "asks", "saying", "lead", "at")
 _SHORTENED = re.compile(r"['’][^\W\d_]{1,2}$")
 
 
@@ -92,7 +94,7 @@ def _build_language(code: str, rows: dict[str, Any]) -> Language:
         rows["shown"],
         rows["said"],
         rows["unsaid"],
-        _compile_patterns({name: rows[name] for name in ("speech", "text", "written", "asks", "saying", "lead", "at")}),
+        _compile_patterns({name: rows[name] for name in _SENSES}),
         _compile_patterns({name: rows[name] for name in ("first", "last")}),
         _compile_patterns(rows["places"]),
         _compile_patterns(rows.get("colours", {})),

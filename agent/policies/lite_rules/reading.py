@@ -334,9 +334,11 @@ def _choose_senses(
         return ("speech", "text"), True
     if screen or wants in ("errors", "texts"):
         return ("text", "speech"), True
+    senses: tuple[Sense, ...] = ("picture", "text", "speech")
     if not options and wants in _WORDED:
-        return ("text", "speech", "picture"), False
-    return ("picture", "text", "speech"), False
+        senses = ("text", "speech", "picture")
+    is_seen = language.senses["seen"].search(text) is not None  # what is merely spoken of need not be shown
+    return tuple(sense for sense in senses if not (is_seen and sense == "speech")), False
 
 
 def _find_sayer(text: str, language: Language) -> Literal["speech", "text"] | None:

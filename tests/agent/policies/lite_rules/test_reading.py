@@ -124,6 +124,25 @@ def test_a_sense_that_the_question_names_is_the_only_one(text: str, senses: tupl
     assert reading(text).senses == senses
 
 
+@pytest.mark.parametrize(
+    ("text", "is_heard"),
+    [
+        ("Which fruit appears in the video?", False),
+        ("Which fruit can be seen at the end?", False),
+        ("Which fruit does he want?", True),
+        ("Which mountain has he seen?", True),
+        ("Welche Frucht ist zu sehen?", False),
+        ("¿Qué fruta aparece en el video?", False),
+        ("Quel fruit voit-on ?", False),
+        ("Какой фрукт виден?", False),
+        ("视频里出现了什么水果?", False),
+    ],
+)
+def test_what_is_to_be_seen_is_not_heard(text: str, is_heard: bool) -> None:
+    assert ("speech" in reading(text).senses) == is_heard
+    assert "picture" in reading(text).senses
+
+
 def test_the_subject_leaves_out_times_and_what_is_asked() -> None:
     assert extract_subject("What colour is the car at about 3.5 seconds?") == "car"
 
