@@ -11,6 +11,7 @@ import pytest
 from agent.cli import modules
 from agent.cli.main import build_parser, main
 from agent.ending import Parser
+from evals.benchmarks.catalogue import BENCHMARKS
 from evals.controls.catalogue import CONTROLS
 from rl.rewards.preset import list_presets
 from tests.agent.doors.http.server import serving
@@ -169,6 +170,15 @@ def test_every_line_of_shell_is_of_a_kind_that_a_test_knows_or_marked() -> None:
     known = re.compile(r"agent |make |(uv tool|pipx|pip) install |pip wheel ")
     marked = DOCS["policies"].partition("Not run here")[2].split("```")[1].splitlines()
     assert [c for c in commands() if not known.match(c) and c not in marked] == []
+
+
+def test_benchmarks_are_as_many_as_their_page_lists() -> None:
+    page = (ROOT / "evals" / "README.md").read_text(encoding="utf-8")
+    listed = re.search(r"Multiple choice: (.*?)\. With\s+open\s+answers: (.*?)\. With times: (.*?)\. Each", page, re.S)
+    assert listed is not None
+    names = re.sub(r"\(.*?\)", "", ", ".join(listed.groups())).split(",")
+    assert f"{len(names)} **published benchmarks**" in README
+    assert len(names) <= len(BENCHMARKS)  # several have more than one split or mode
 
 
 def test_presets_and_controls_are_as_many_as_it_says() -> None:
