@@ -75,12 +75,12 @@ def kind_table(played: Sequence[Outcome], confidence_of: ConfidenceOf) -> str:
     return render_table(["kind", "n", "mean confidence", "right", "too sure by, points"], rows)
 
 
-def draw_reliability(calibration: Calibration, title: str) -> str:
-    """The reliability diagram as an SVG file, beside the diagonal; the area of a dot grows with its answers."""
+def draw_reliability(calibration: Calibration, title: str) -> tuple[str, str]:
+    """The reliability diagram beside the diagonal, (title, SVG); the area of a dot grows with its answers."""
     whole = ChartLine(((0.0, 0.0), (1.0, 1.0)), 0)
     axes = Axis("mean confidence", 0.0, 1.0), Axis("right", 0.0, 1.0, is_percent=True)
     head = f"{title}: n = {calibration.count}, ECE {calibration.ece:.3f}"
-    return svg_file([(head, draw_chart(head, *axes, [whole, *(_dot(b, calibration.count) for b in calibration.bins)]))])
+    return head, draw_chart(head, *axes, [whole, *(_dot(b, calibration.count) for b in calibration.bins)])
 
 
 def _dot(of: Bin, answers: int) -> Dot:
@@ -109,12 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> str:
     trajectories = {t.question.id: t for t in read_stored(got.run)}
     played = score_outcomes(load_examples(got.questions, got.videos), trajectories)
     if got.plot is not None:
-        write_output(
-            got.plot,
-            draw_reliability(
-                calibrate(judge_confidences(played, read_reported_confidence).judged), "reported confidence"
-            ),
-        )
+        judged = judge_confidences(played, read_reported_confidence).judged
+        write_output(got.plot, svg_file([draw_reliability(calibrate(judged), "reported confidence")]))
     return render_page(played, [("stated", read_stated_confidence), ("reported", read_reported_confidence)])
 
 

@@ -19,7 +19,8 @@ def calibration_section(runs: Sequence[StoredRun]) -> Section | None:
         return None
     fits = {run.number: calibrate(judged[run.number]) for run in stating}
     risks = {run.number: compute_risk_coverage(judged[run.number]) for run in stating}
-    reliability = tuple(Chart(draw_reliability(fits[run.number], run.label), "") for run in stating if not run.control)
+    drawn = (draw_reliability(fits[run.number], run.label) for run in stating if not run.control)
+    reliability = tuple(Chart(svg, title) for title, svg in drawn)
     return Section(
         "confidence",
         "Confidence",

@@ -92,7 +92,9 @@ def test_a_log_of_imitation_is_shown_too() -> None:
 @pytest.mark.parametrize("count", [1, 2, 19, 20, 1000])
 def test_any_number_of_steps_can_be_drawn(count: int) -> None:
     rows = log_of(count)
-    assert render_page("run", rows, (), ()).count('<svg class="chart"') == len(titles(rows))
+    page = render_page("run", rows, (), ())
+    assert page.count('<svg class="chart"') == len(titles(rows))
+    assert page.count("<style") == 1
     ElementTree.fromstring(picture(rows))
 
 

@@ -67,6 +67,8 @@ def test_the_page_fetches_nothing_and_runs_nothing(tmp_path: Path) -> None:
     assert page.all("img")
     assert all((image["src"] or "").startswith("data:image/jpeg;base64,") for image in page.all("img"))
     assert not [attributes for _, attributes in page.tags if "style" in attributes or "onload" in attributes]
+    assert text.count("<style") == 1  # the hash of the policy is of one: what brings its own is drawn without it
+    assert "Dots on the dashed line" in text
     assert "url(" not in text
     assert {"script", "link", "iframe", "object"}.isdisjoint(tag for tag, _ in page.tags)
 
