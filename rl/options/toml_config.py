@@ -6,7 +6,7 @@ from typing import TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.ending import suggest_nearest
-from tools.plain_data import loads_toml
+from tools.plain_data import loads_toml, read_plain_text
 
 
 class TomlConfig(BaseModel):
@@ -25,7 +25,7 @@ def read_toml(path: Path, kind: type[Kind]) -> Kind:
         ValueError: the file is not TOML, has an unknown key, or its values contradict each other; says where.
         FileNotFoundError: there is no such file.
     """
-    return parse_toml(path.read_text(encoding="utf-8"), str(path), kind)
+    return parse_toml(read_plain_text(path), str(path), kind)
 
 
 def parse_toml(text: str, source: str, kind: type[Kind]) -> Kind:
