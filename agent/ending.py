@@ -63,7 +63,7 @@ class Parser(argparse.ArgumentParser):
         """Refuses the empty word that an unset variable leaves, which a path would take for the working folder."""
         if "" in arg_strings and action.nargs != argparse.PARSER and action.dest != "question":
             raise argparse.ArgumentError(action, "got an empty text; is a variable of the shell not set?")
-        return super()._get_values(action, arg_strings)  # type: ignore[misc]  # no part of argparse's stubs
+        return super()._get_values(action, arg_strings)
 
     def _check_value(self, action: argparse.Action, value: object) -> None:
         if action.choices is not None and value not in action.choices:
