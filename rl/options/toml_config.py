@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from agent.ending import suggest_nearest
 from tools.plain_data import loads_toml, read_plain_text
@@ -13,6 +13,14 @@ class TomlConfig(BaseModel):
     """Base of the schemas: a TOML file, or a table of it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_empty_path(cls, value: object, field: ValidationInfo) -> object:
+        kind = cls.model_fields[str(field.field_name)].annotation
+        if Path in (kind, *get_args(kind)) and "" in (value if isinstance(value, list) else [value]):
+            raise ValueError("need a path, got an empty text, which would be the working folder")
+        return value
 
 
 Kind = TypeVar("Kind", bound=TomlConfig)
