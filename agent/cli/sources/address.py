@@ -29,6 +29,7 @@ _LAST_LETTERS = 500
 _LARGEST_BYTES = 8 * 2**30
 """Size of a fetched video at most."""
 _PATIENCE_SECONDS = 300.0
+"""Time after which it is looked how much has come."""
 _LEAST_BYTES = 300_000
 """Bytes that must come in that time: a host that sends a byte now and then is never silent."""
 
