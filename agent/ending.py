@@ -59,6 +59,12 @@ class Parser(argparse.ArgumentParser):
         setattr(options, last, words[-1])
         return True
 
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> object:
+        """Refuses the empty word that an unset variable leaves, which a path would take for the working folder."""
+        if "" in arg_strings and action.nargs != argparse.PARSER and action.dest != "question":
+            raise argparse.ArgumentError(action, "got an empty text; is a variable of the shell not set?")
+        return super()._get_values(action, arg_strings)
+
     def _check_value(self, action: argparse.Action, value: object) -> None:
         if action.choices is not None and value not in action.choices:
             known = [str(choice) for choice in action.choices]
@@ -151,8 +157,8 @@ def _read(parser: Parser) -> None:
 
 def format_error(error: Exception) -> str:
     """The message of an error on one line."""
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        return escape_line(f"{error.filename}: {error.strerror}")
+    if isinstance(error, OSError) and error.strerror:
+        return escape_line(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
     return escape_line(error)
 
 

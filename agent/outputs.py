@@ -47,9 +47,19 @@ def _try_writing(path: Path) -> None:
 
 
 def write_output(path: str | Path, data: bytes | str) -> None:
-    """Writes a file whole or not at all; through a link, and with the permissions of a file that is there."""
+    """Writes a file whole or not at all; through a link, and with the permissions of a file that is there.
+
+    Raises:
+        OSError: it can't be written; names the file.
+    """
     raw = data.encode("utf-8") if isinstance(data, str) else data
-    path = Path(path).resolve()
+    try:
+        _write(Path(path).resolve(), raw)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _write(path: Path, raw: bytes) -> None:
     if path.exists() and not path.is_file():  # a terminal or a pipe
         path.write_bytes(raw)
         return

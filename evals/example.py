@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.trajectory import Question
 from evals.inside import resolve_inside
-from tools.plain_data import loads_json
+from tools.plain_data import loads_json, read_plain_lines
 
 
 @dataclass(frozen=True)
@@ -78,13 +78,7 @@ def load_examples(path: str | Path, videos: str | Path) -> tuple[Example, ...]:
     """
     examples: list[Example] = []
     seen: dict[str, int] = {}
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text: {error}") from error
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
+    for number, line in read_plain_lines(Path(path)):
         try:
             row = _ExampleRow.model_validate(loads_json(line))
             seen[row.video] = seen.get(row.video, 0) + 1

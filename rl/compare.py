@@ -27,6 +27,7 @@ from evals.statistics.paired import Comparison, compare
 from evals.statistics.row import ResultRow, row_of
 from rl.collect import QuestionResult, summarize_result
 from rl.data.curriculum import ComposedQuestions, ComposedTask, Curriculum, View
+from tools.plain_data import read_plain_lines
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def _read_trajectories(folder: Path) -> dict[str, Trajectory]:
     file = folder / TRAJECTORIES
     if not file.is_file():
         raise ValueError(f"no run in {folder}: need {TRAJECTORIES} of rl.collect --keep all")
-    runs = map(from_json, file.read_text(encoding="utf-8").splitlines())
+    runs = (from_json(line) for _, line in read_plain_lines(file))
     return {run.question.id: run for run in runs}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from tools import packaged_weights
 from tools.observation import MissingPartError
-from tools.plain_data import loads_json
+from tools.plain_data import loads_json, read_plain_text
 from tools.runtime.model_libraries import prepare_model_libraries
 
 prepare_model_libraries()
@@ -70,7 +70,7 @@ def _read_config(where: str) -> dict[str, Any]:
     if not file.is_file():
         raise ValueError(f"no LoRA adapter in {where}: need {WHAT_IT_IS}")
     try:
-        config = loads_json(file.read_text(encoding="utf-8"))
+        config = loads_json(read_plain_text(file))
     except (OSError, ValueError) as error:
         raise ValueError(f"{file} can't be read: {error}") from error
     if not isinstance(config, dict) or config.get("peft_type") != "LORA":

@@ -15,7 +15,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from agent.trajectory import Usage
-from tools.plain_data import loads_toml
+from tools.plain_data import loads_toml, read_plain_text
 
 
 def format_dollars(amount: float) -> str:
@@ -125,7 +125,7 @@ def _read_own_prices() -> tuple[Price, ...]:
     if not path:
         return ()
     try:
-        return read_prices(Path(path).read_text(encoding="utf-8"), path)
+        return read_prices(read_plain_text(Path(path)), path)
     except OSError as error:
         raise ValueError(f"{OWN_TABLE} names {path}, which can't be read: {error.strerror}") from None
 

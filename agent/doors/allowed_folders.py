@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from agent.paths import escape_path
 from agent.sessions.options import is_searched
 from tools.demux.file_kind import VIDEO_SUFFIXES, is_named_picture
 
@@ -75,9 +76,9 @@ class AllowedFolders:
         return sorted(islice(found, _MOST_LISTED))
 
     def _visit(self) -> Iterable[str]:
-        """The names of the files in the folders, each once; hidden ones are left out."""
+        """The names of the files in the folders, each once, without hidden ones and those that no JSON can hold."""
         names = islice((name for folder in self.folders for name in _walk(folder)), _MOST_VISITED)
-        return dict.fromkeys(names)
+        return dict.fromkeys(name for name in names if escape_path(name) == name)
 
     def _has(self, name: str) -> bool:
         try:

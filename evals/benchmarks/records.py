@@ -11,7 +11,7 @@ from typing import Any
 
 from evals.inside import resolve_inside
 from tools.packaged_weights import make_install_command
-from tools.plain_data import loads_json
+from tools.plain_data import loads_json, read_plain_lines, read_plain_text
 
 _SHOWN = 120
 """Most characters of a file's name in a message."""
@@ -187,9 +187,8 @@ def read_jsonl_rows(path: Path) -> tuple[Record, ...]:
 
 
 def _read_jsonl(path: Path) -> Iterator[Record]:
-    for number, line in enumerate(_read_text(path).splitlines(), start=1):
-        if not line.strip():
-            continue
+    _check_exists(path)
+    for number, line in read_plain_lines(path):
         try:
             row = loads_json(line)
         except ValueError as error:
@@ -221,8 +220,8 @@ def read_parquet_rows(path: Path) -> tuple[Record, ...]:
 
 def read_text_lines(path: Path) -> tuple[tuple[RecordPlace, str], ...]:
     """Reads the lines of a text file that are not blank, with their places."""
-    lines = enumerate(_read_text(path).splitlines(), start=1)
-    return tuple((RecordPlace(path.name, number), line) for number, line in lines if line.strip())
+    _check_exists(path)
+    return tuple((RecordPlace(path.name, number), line) for number, line in read_plain_lines(path))
 
 
 def _record(path: Path, number: int, row: object) -> Record:
@@ -234,10 +233,7 @@ def _record(path: Path, number: int, row: object) -> Record:
 
 def _read_text(path: Path) -> str:
     _check_exists(path)
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not UTF-8 text: {error}; fetch it again") from error
+    return read_plain_text(path)
 
 
 def _check_exists(path: Path) -> None:

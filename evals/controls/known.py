@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from evals.controls.subject import ControlSubject, EvidenceSpan
 from evals.example import Example
 from tools.observation import Box
-from tools.plain_data import loads_json
+from tools.plain_data import loads_json, read_plain_lines
 
 _Fraction = Annotated[float, Field(ge=0, le=1)]
 _Sides = tuple[_Fraction, _Fraction, _Fraction, _Fraction]
@@ -47,7 +47,7 @@ def load_known(path: str | Path, examples: Sequence[Example]) -> tuple[ControlSu
     Raises:
         ValueError: a line that can't be read, or not a line for each example, of the same video.
     """
-    lines = [line for line in Path(path).read_text(encoding="utf-8").splitlines() if line.strip()]
+    lines = [line for _, line in read_plain_lines(Path(path))]
     if len(lines) != len(examples):
         raise ValueError(f"{path} has {len(lines)} lines for {len(examples)} questions: they belong to different sets")
     return tuple(_subject(path, n, *pair) for n, pair in enumerate(zip(lines, examples, strict=True), start=1))

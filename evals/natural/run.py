@@ -27,7 +27,7 @@ from agent.trajectory import Answer, Question
 from evals.natural.clips import open_clip
 from evals.runner.patience import PolicyPatience
 from evals.statistics.tables import render_table
-from tools.plain_data import loads_json
+from tools.plain_data import loads_json, read_plain_lines
 from tools.toolbox import Toolbox, make_toolbox, open_toolbox
 
 DRAWN = "own:"
@@ -54,8 +54,8 @@ class NaturalQuestion:
 
 def read_questions(split: str) -> list[NaturalQuestion]:
     """Reads the questions of a split, `development` or `heldout`, those of one clip together."""
-    rows = Path(__file__).with_name(f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
-    return [TypeAdapter(NaturalQuestion).validate_python(loads_json(row)) for row in rows]
+    rows = read_plain_lines(Path(__file__).with_name(f"{split}.jsonl"))
+    return [TypeAdapter(NaturalQuestion).validate_python(loads_json(row)) for _, row in rows]
 
 
 def judge(question: NaturalQuestion, answer: Answer | None, confidence: float | None) -> Verdict:

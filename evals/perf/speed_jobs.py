@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +27,15 @@ from tools.encoders.registry import Encoder
 from tools.index.frame_store import FrameStore, FrameStoreWriter
 from tools.video.video import Frame, Video
 
+if TYPE_CHECKING:
+    from tools.index.video_index import VideoIndex
+
 Measured = dict[str, float]
 RANDOM_FRAMES = 32
 """Frames of a random read: as many as the goals say."""
 CLEAR_PEAK = Path("/proc/self/clear_refs")
+_LOOK_SECONDS = 1.0
+"""Seconds between looks at whether an index has ended."""
 
 
 @dataclass(frozen=True)
@@ -220,7 +225,7 @@ def _time_index(clip: NumberedClip) -> Measured:
         Video(clip.path) as video,
         open_index(video, encoder, Path(cache), look) as index,
     ):
-        knows_keyframes.wait()
+        _wait_for_keyframes(index, knows_keyframes)
         index.search(encoder.encode_texts(["a red car"])[0], 5)
         states |= _since(meter, "first")
         index.wait()
@@ -228,6 +233,12 @@ def _time_index(clip: NumberedClip) -> Measured:
         index.wait_tiled()
         states |= _since(meter, "tiles")
     return {**meter.measured, **states}
+
+
+def _wait_for_keyframes(index: "VideoIndex", knows_keyframes: threading.Event) -> None:
+    """Waits until an index has told of all keyframes, or has ended without; its error is raised here."""
+    while not (knows_keyframes.wait(_LOOK_SECONDS) or index.wait(0)):
+        pass
 
 
 def _since(meter: "_ProcessMeter", state: str) -> Measured:
@@ -266,7 +277,7 @@ def _time_first_result(clip: NumberedClip) -> Measured:
             index = open_index(video, encoder, Path(cache), look)
             index.wait_searchable()
             found = index.frames.search(query, 8)
-        knows_keyframes.wait()
+        _wait_for_keyframes(index, knows_keyframes)
         index.cancel()
     return {**meter.measured, "keyframes_cpu_seconds": cpu_then[0] - started, "found": len(found)}
 

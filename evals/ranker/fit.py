@@ -28,7 +28,7 @@ from agent.policies.lite_rules.words import normalize
 from evals.ranker.videos import FAMILIES, GeneratedQuestion, make_questions
 from evals.statistics.stats import wilson
 from evals.statistics.tables import format_percent, render_table
-from tools.plain_data import loads_json
+from tools.plain_data import loads_json, read_plain_lines
 
 OPTION = "option "
 """Prefix of the names of the options' weights."""
@@ -98,7 +98,7 @@ def describe_candidates(questions: Sequence[GeneratedQuestion]) -> tuple[list[De
 
 def read_options(path: Path) -> tuple[list[CandidateSet], list[str]]:
     """Reads the choices that `evals.ranker.options` recorded, and the names of their features."""
-    found = [loads_json(row) for row in path.read_text().splitlines()]
+    found = [loads_json(row) for _, row in read_plain_lines(path)]
     names = sorted({name for row in found for option in row["options"] for name in option})
     return [
         CandidateSet(make_rows(row["options"], names), np.arange(len(row["options"])) == row["right"]) for row in found

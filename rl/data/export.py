@@ -24,7 +24,7 @@ from evals.runner.run_file import TRAJECTORIES
 from rl.data.as_reply import write_replies
 from rl.data.reopen import reopen_toolbox
 from rl.data.text_tools import describe_tools
-from tools.plain_data import loads_json
+from tools.plain_data import loads_json, read_plain_lines
 from tools.schema import ToolSpec
 
 Format = Literal["ms-swift", "llama-factory"]
@@ -146,12 +146,11 @@ def _read_runs(paths: Sequence[Path]) -> Iterator[Trajectory]:
         file = path / TRAJECTORIES if path.is_dir() else path
         if not file.is_file():
             raise ValueError(f"no runs at {path}: need a run's folder, or its {TRAJECTORIES}")
-        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
-            if line.strip():
-                try:
-                    yield write_replies(from_json(line))
-                except ValueError as error:
-                    raise ValueError(f"{file}, line {number}: {error}") from error
+        for number, line in read_plain_lines(file):
+            try:
+                yield write_replies(from_json(line))
+            except ValueError as error:
+                raise ValueError(f"{file}, line {number}: {error}") from error
 
 
 def _show(run: Trajectory, specs: Sequence[ToolSpec], options: PolicyOptions) -> ShownConversation:

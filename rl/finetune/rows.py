@@ -19,6 +19,7 @@ from agent.trajectory import Reply, from_json
 from evals.runner.run_file import TRAJECTORIES
 from rl.data.as_reply import write_replies
 from rl.data.reopen import reopen_toolbox
+from tools.plain_data import read_plain_lines
 from tools.schema import ToolSpec
 
 
@@ -102,9 +103,7 @@ def _read_file(path: Path, reader: _RowEncoder) -> Iterator[TrainingConversation
     file = path / TRAJECTORIES if path.is_dir() else path
     if not file.is_file():
         raise ValueError(f"nothing to learn from at {path}: need a run, or a file of JSON lines")
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
+    for number, line in read_plain_lines(file):
         try:
             yield reader.row(line)
         except ValueError as error:

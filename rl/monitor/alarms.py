@@ -14,6 +14,7 @@ from pydantic import Field, TypeAdapter
 
 from rl.monitor.log import Row, select_known
 from rl.options.toml_config import TomlConfig
+from tools.plain_data import read_plain_lines
 
 
 class AlarmError(Exception):
@@ -122,7 +123,7 @@ def read_alarms(out: Path) -> list[Alarm]:
     path = out / _FILE
     if not path.exists():
         return []
-    return [_ALARM.validate_json(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [_ALARM.validate_json(line) for _, line in read_plain_lines(path)]
 
 
 def keep_alarm(out: Path, alarm: Alarm) -> None:

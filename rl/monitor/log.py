@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tools.plain_data import loads_json
+from tools.plain_data import loads_json, read_plain_text
 
 Row = Mapping[str, Any]
 """One step: its number, `step`, and measures by name. A measure that is missing or null was not measured; a loss or a
@@ -33,7 +33,7 @@ def read_log(path: Path) -> list[Row]:
     """
     if not path.exists():
         return []
-    *lines, _cut = path.read_text(encoding="utf-8").split("\n")
+    *lines, _cut = read_plain_text(path).split("\n")
     return drop_undone(_parse_row(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1))
 
 

@@ -3,16 +3,24 @@
 from pathlib import Path
 from typing import TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from agent.ending import suggest_nearest
-from tools.plain_data import loads_toml
+from tools.plain_data import loads_toml, read_plain_text
 
 
 class TomlConfig(BaseModel):
     """Base of the schemas: a TOML file, or a table of it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_empty_path(cls, value: object, field: ValidationInfo) -> object:
+        kind = cls.model_fields[str(field.field_name)].annotation
+        if Path in (kind, *get_args(kind)) and "" in (value if isinstance(value, list) else [value]):
+            raise ValueError("need a path, got an empty text, which would be the working folder")
+        return value
 
 
 Kind = TypeVar("Kind", bound=TomlConfig)
@@ -25,7 +33,7 @@ def read_toml(path: Path, kind: type[Kind]) -> Kind:
         ValueError: the file is not TOML, has an unknown key, or its values contradict each other; says where.
         FileNotFoundError: there is no such file.
     """
-    return parse_toml(path.read_text(encoding="utf-8"), str(path), kind)
+    return parse_toml(read_plain_text(path), str(path), kind)
 
 
 def parse_toml(text: str, source: str, kind: type[Kind]) -> Kind:

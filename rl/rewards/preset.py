@@ -27,6 +27,7 @@ from rl.rewards.preset_file import GroupTerm, PresetFile, Term, parse_preset
 from rl.rewards.steps import Steps
 from rl.rewards.totals import RULES
 from rl.rewards.turns import own_steps
+from tools.plain_data import read_plain_text
 
 
 @dataclass(frozen=True)
@@ -248,7 +249,7 @@ def load_preset(name_or_path: str | Path, aids: Aids | None = None) -> Preset:
         FileNotFoundError: there is no such file.
     """
     if str(name_or_path).endswith(".toml"):
-        text, name = Path(name_or_path).read_text(encoding="utf-8"), Path(name_or_path).stem
+        text, name = read_plain_text(Path(name_or_path)), Path(name_or_path).stem
     elif name_or_path in list_presets():
         name = str(name_or_path)
         text = files("rl").joinpath("presets", f"{name}.toml").read_text(encoding="utf-8")

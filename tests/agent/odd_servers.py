@@ -136,6 +136,7 @@ REPLIES: dict[str, tuple[Behaviour, ...]] = {
     "whole without finish reason": (whole({"content": BLUE}, None),),
     "all in the reasoning": (whole({"content": None, "reasoning_content": "It is blue.\n" + BLUE}),),
     "an unclosed thought": (whole({"content": "<think>It is blue.\n" + BLUE}),),
+    "tokens without end": (whole({"content": BLUE}, usage={"prompt_tokens": 10**400, "completion_tokens": 3}),),
     "a fraction of a token": (whole({"content": BLUE}, usage={"prompt_tokens": 12.5, "completion_tokens": 3}),),
     "odd fields nobody needs": (
         raw(

@@ -4,12 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from agent.cli.checkup import check_installation, print_checkup
 from agent.cli.main import main
+from agent.ending import run_command
+from agent.exit_codes import EXIT_BAD_INPUT
+from agent.outputs import write_output
 from agent.paths import escape_path, unescape_path
 from agent.policy import PolicyOptions
 from agent.terminal import Screen
@@ -131,3 +135,21 @@ def test_a_terminal_of_few_letters_costs_no_answer(tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     assert (done.returncode, done.stdout) == (0, "\\u201cgr\\xf6\\xdfer\\u201d\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["index", ""], ["ask", "", "What?"], ["search", "", "red"], ["ask", "a.mp4", "What?", "--save="]],
+)
+def test_an_empty_word_is_not_the_working_folder(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == EXIT_BAD_INPUT
+    assert "got an empty text; is a variable of the shell not set?" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_a_stream_that_takes_nothing_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command("agent", partial(write_output, "/dev/full", b"x")) == EXIT_BAD_INPUT
+    assert capsys.readouterr().err == "agent: /dev/full: No space left on device\n"

@@ -98,7 +98,12 @@ def test_what_is_sent_back_is_the_text_of_an_object_whatever_the_server_sent(too
 
 
 @pytest.mark.parametrize(
-    ("name", "usage"), [("a fraction of a token", (None, 3)), ("odd fields nobody needs", (None, None))]
+    ("name", "usage"),
+    [
+        ("a fraction of a token", (None, 3)),
+        ("tokens without end", (None, 3)),
+        ("odd fields nobody needs", (None, None)),
+    ],
 )
 def test_a_number_that_can_not_be_read_is_unknown_and_not_zero(name: str, usage: tuple[int | None, int | None]) -> None:
     told = one_turn(*REPLIES[name]).usage

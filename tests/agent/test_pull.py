@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from huggingface_hub import hf_hub_download
 
 from agent.cli.main import main
 from agent.exit_codes import EXIT_BAD_INPUT
@@ -153,6 +154,15 @@ def test_a_file_that_a_stopped_process_fetches_is_waited_for_a_while(
     assert said.rstrip().endswith("or set HF_HOME to a folder elsewhere")
     assert str(pid) in said or not Path("/proc/locks").exists()
     assert main(["pull", NAME, "--yes"]) == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs SIGSTOP")
+def test_the_lock_of_another_client_of_the_hub_is_not_waited_for(hub: FakeHub) -> None:
+    locks = Hub().cache / ".locks" / f"models--{ID.replace('/', '--')}"
+    with hold_in_stopped_process(locks / f"{hash_of((hub.models[ID] / WEIGHTS).read_bytes())}.lock"):
+        assert main(["pull", NAME, "--yes"]) == 0
+    found = hf_hub_download(ID, WEIGHTS, cache_dir=Hub().cache, local_files_only=True)
+    assert Path(found).read_bytes() == (hub.models[ID] / WEIGHTS).read_bytes()
 
 
 def test_a_gated_model_is_one_sentence(hub: FakeHub, capsys: pytest.CaptureFixture[str]) -> None:

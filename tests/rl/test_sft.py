@@ -146,6 +146,14 @@ def test_a_key_that_is_not_known_is_refused(tmp_path: Path) -> None:
         read_toml(path, SftConfig)
 
 
+@pytest.mark.parametrize(("out", "data"), [("", "z"), ("y", "")])
+def test_an_empty_path_is_not_the_working_folder(out: str, data: str, tmp_path: Path) -> None:
+    path = tmp_path / "sft.toml"
+    path.write_text(f'model = "x"\nout = "{out}"\ndata = ["{data}"]\n')
+    with pytest.raises(ValueError, match=f"{'data' if out else 'out'}: .*need a path, got an empty text"):
+        read_toml(path, SftConfig)
+
+
 def test_the_packaged_config_can_be_read() -> None:
     path = Path(__file__).parents[2] / "rl/configs/run1/sft.toml"
     assert read_toml(path, SftConfig).model == "smollm2"

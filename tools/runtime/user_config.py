@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from tools.plain_data import loads_toml
+from tools.plain_data import loads_toml, read_plain_text
 
 CONFIG_VARIABLE = "VIDEOSLEUTH_CONFIG"
 """Environment variable that names the file, in place of the one in the user's configuration folder."""
@@ -46,7 +46,7 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > _LARGEST_CONFIG_BYTES:
             raise ValueError(f"it has more than {_LARGEST_CONFIG_BYTES} bytes")
-        data = loads_toml(path.read_text(encoding="utf-8"))
+        data = loads_toml(read_plain_text(path))
     except OSError as error:
         raise ValueError(f"{path} can't be read: {error.strerror}") from error
     except ValueError as error:
@@ -80,7 +80,7 @@ def write_default(name: DefaultName, value: str) -> Path:
         ValueError: the file can't be read, written, or changed line by line.
     """
     path = find_config_file()
-    before = path.read_text(encoding="utf-8") if path.is_file() and read_config(path) is not None else ""
+    before = read_plain_text(path) if path.is_file() and read_config(path) is not None else ""
     after = _replace_line(before, name, f"{name} = {json.dumps(value, ensure_ascii=False)}\n" if value else "")
     try:
         is_changed = loads_toml(after).get(name, "") == value

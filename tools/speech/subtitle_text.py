@@ -27,10 +27,13 @@ class SubtitleCue:
 
 _COLON = r"[ \t]?[:：][ \t]?"
 _CLOCK = (
-    rf"(?:(\d{{1,6}}){_COLON}(?=\d{{1,2}}{_COLON})|(?=\d{{1,2}}{_COLON}\d{{1,2}}[ \t]?[.,，]))"
+    rf"([-−])?(?:(\d{{1,6}}){_COLON}(?=\d{{1,2}}{_COLON})|(?=\d{{1,2}}{_COLON}\d{{1,2}}[ \t]?[.,，]))"
     rf"(\d{{1,2}}){_COLON}(\d{{1,2}})(?:[ \t]?[.,，:：][ \t]?(\d{{1,9}}))?"
 )
-"""Pattern of a cue's clock: hours, or a fraction of the second, tell it from a clock in a text."""
+"""Pattern of a cue's clock: hours, or a fraction of the second, tell it from a clock in a text.
+
+It is negative where subtitles were moved to an earlier time.
+"""
 _TIMING = re.compile(rf"[ \t]{{0,9}}{_CLOCK}(?:[ \t]{{0,9}}(?:[-–—]{{1,3}}[>＞]|[→⟶])[ \t]{{0,9}}|,){_CLOCK}(?![\d:])")
 """Pattern of a cue's times, also as translators and word processors leave them: `00: 00: 01, 000 → 00：00：02，000`."""
 _NUMBER = re.compile(r"[ \t]*\d{1,9}[ \t]*\Z")
@@ -55,13 +58,13 @@ def _split_blocks(text: str) -> Iterator[tuple[re.Match[str], list[str]]]:
     """Splits a text into (times, rows up to the next times); the number of a cue is no row."""
     timing: re.Match[str] | None = None
     rows: list[str] = []
-    number = ""
+    number = "0"
     for row in text.split("\n"):
         found = _TIMING.match(row)
         if found is None:
             rows.append(row)
             continue
-        before = rows.pop() if rows and _NUMBER.match(rows[-1]) else ""
+        before = _take_number(rows, number)
         if timing is not None:
             yield timing, rows
         timing, rows, number = found, [], before.strip()
@@ -75,16 +78,34 @@ def _split_blocks(text: str) -> Iterator[tuple[re.Match[str], list[str]]]:
     yield timing, rows
 
 
+def _take_number(rows: list[str], last: str) -> str:
+    """Takes the number of the next cue off the rows before its times; empty where there is none.
+
+    Where every second row is blank, as line ends that were converted twice leave it, it is the one after the last.
+    """
+    end = len(rows)
+    while end and not rows[end - 1].strip():
+        end -= 1
+    if not end or not _NUMBER.match(rows[end - 1]):
+        return ""
+    number = rows[end - 1]
+    if end < len(rows) and not (last.isdecimal() and int(number) == int(last) + 1):
+        return ""
+    del rows[end - 1 :]
+    return number
+
+
 def _make_cue(timing: re.Match[str], rows: Sequence[str]) -> SubtitleCue:
     clock = timing.groups()
     lines = (strip_markup(row) for row in rows)
-    return SubtitleCue(_parse_clock(clock[:4]), _parse_clock(clock[4:]), tuple(line for line in lines if line))
+    return SubtitleCue(_parse_clock(clock[:5]), _parse_clock(clock[5:]), tuple(line for line in lines if line))
 
 
 def _parse_clock(clock: Sequence[str | None]) -> float:
-    hours, minutes, seconds, fraction = clock
+    sign, hours, minutes, seconds, fraction = clock
     whole = int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(seconds or 0)
-    return whole + (int(fraction) / 10 ** len(fraction) if fraction else 0.0)
+    told = whole + (int(fraction) / 10 ** len(fraction) if fraction else 0.0)
+    return -told if sign else told
 
 
 def parse_ass(text: str) -> Iterator[SubtitleCue]:

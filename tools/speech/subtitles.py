@@ -154,7 +154,7 @@ def _parse_cues(text: str, path: Path) -> Iterator[SubtitleCue]:
     """Parses the cues of a file's text, whatever its name; ValueError for another kind of file."""
     if "\0" in text:
         raise ValueError(f"{path} is not text: need a subtitle file (.srt, .vtt, .ass or .ssa)")
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")
     if text.lstrip().startswith("WEBVTT"):
         return parse_vtt(text)
     if (kind := _detect_kind(text)) in ("ass", "ssa"):

@@ -11,6 +11,7 @@ import re
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,6 +28,10 @@ _LAST_LETTERS = 500
 """Letters of what a process said that ended by a bug."""
 _LARGEST_BYTES = 8 * 2**30
 """Size of a fetched video at most."""
+_PATIENCE_SECONDS = 300.0
+"""Time after which it is looked how much has come."""
+_LEAST_BYTES = 300_000
+"""Bytes that must come in that time: a host that sends a byte now and then is never silent."""
 
 
 def is_fetchable(given: str) -> bool:
@@ -97,16 +102,48 @@ def _download(address: str, folder: Path, private: tuple[str, ...]) -> None:
     from agent.cli.sources.fetching_process import FetchOrder
 
     order = FetchOrder(address, str(folder), _LARGEST_BYTES, private)
-    module = "agent.cli.sources.fetching_process"
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", module, order.as_argument()],
+    command = [sys.executable, "-P", "-m", "agent.cli.sources.fetching_process", order.as_argument()]
+    with subprocess.Popen(
+        command,
         env=make_own_environment(),
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-    )
-    ended = loads_json(done.stdout.splitlines()[-1]) if done.returncode == 0 else done.stderr[-_LAST_LETTERS:]
+    ) as process:
+        try:
+            output, errors = _communicate(process, folder)
+        finally:
+            process.kill()
+    ended = loads_json(output.splitlines()[-1]) if process.returncode == 0 else errors[-_LAST_LETTERS:]
     said = re.sub(r"\x1b\[[0-9;]*m", "", ended)  # yt-dlp reports in colour
     if why := said.removeprefix("ERROR: "):
         raise ValueError(f"{address} could not be fetched: {why}")
+
+
+def _communicate(process: "subprocess.Popen[str]", folder: Path) -> tuple[str, str]:
+    """What the process wrote until its end, on stdout and on stderr.
+
+    Raises:
+        ValueError: what comes is so little that it would never end.
+    """
+    before = _measure_bytes(folder)
+    while True:
+        try:
+            return process.communicate(timeout=_PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            if (now := _measure_bytes(folder)) - before < _LEAST_BYTES:
+                raise ValueError(
+                    f"less than {_LEAST_BYTES // 1000} kB came in {_PATIENCE_SECONDS:g} s, so it was given up; do it "
+                    "again to go on, or give a file that is here"
+                ) from None
+            before = now
+
+
+def _measure_bytes(folder: Path) -> int:
+    """Bytes of the files in a folder, as far as they were not removed meanwhile."""
+    total = 0
+    for file in folder.iterdir():
+        with suppress(FileNotFoundError):
+            total += file.stat().st_size
+    return total

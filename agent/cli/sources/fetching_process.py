@@ -23,6 +23,8 @@ from tools.plain_data import loads_json
 
 _SILENCE_SECONDS = 30
 """Silence of a host at most."""
+_MEMORY_BYTES = 2 * 2**30
+"""Memory of the process at most: a page is read whole, however long it is."""
 _CONNECTING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 _STARTING = frozenset({"os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty", "pty.spawn"})
 _PERMISSION = re.compile("--allow|--permission|-[A-Z]")
@@ -114,6 +116,8 @@ def fetch(order: FetchOrder, guard: ConnectionGuard) -> str:
             downloader.extract_info(order.address, download=True)
     except (yt_dlp.utils.YoutubeDLError, OSError) as error:
         why = str(error)
+    except MemoryError:
+        why = "a page of it is too large to be looked at"
     if guard.refused:
         shutil.rmtree(order.folder, ignore_errors=True)  # what came by then is no whole video
         why = f"it leads to {guard.refused[0]}, which lies in a private network"
@@ -133,6 +137,7 @@ if __name__ == "__main__":
     given = loads_json(sys.argv[1])
     ordered = FetchOrder(**given | {"private": tuple(given["private"])})
     resource.setrlimit(resource.RLIMIT_FSIZE, (ordered.largest_bytes, ordered.largest_bytes))
+    resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY_BYTES, _MEMORY_BYTES))
     watching = ConnectionGuard(ordered.private)
     if ordered.private != EVERYWHERE:
         sys.addaudithook(watching)

@@ -18,6 +18,7 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from agent.doors.access import SHORTEST_TOKEN, is_loopback
+from tools.plain_data import read_plain_text
 from tools.runtime.user_config import CONFIG_VARIABLE, find_config_file, read_config
 
 PREFIX = "VIDEOSLEUTH_SERVE_"
@@ -115,8 +116,8 @@ class ServeSettings:
         token = self.token
         if self.token_file:
             try:
-                token = Path(self.token_file).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
+                token = read_plain_text(Path(self.token_file)).strip()
+            except (OSError, ValueError) as error:
                 raise ValueError(f"token_file {self.token_file} can't be read") from error
             if len(token) < SHORTEST_TOKEN:
                 raise ValueError(f"token_file {self.token_file}: need a token of {SHORTEST_TOKEN} characters")

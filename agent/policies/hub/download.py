@@ -15,9 +15,9 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 from filelock import FileLock
-from huggingface_hub import HfApi, constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
+from huggingface_hub import HfApi, constants, get_hf_file_metadata, hf_hub_url
 from huggingface_hub.errors import GatedRepoError, OfflineModeIsEnabled, RepositoryNotFoundError
-from huggingface_hub.file_download import http_get
+from huggingface_hub.file_download import _create_symlink, http_get
 from huggingface_hub.hf_api import ModelInfo, RepoSibling
 from huggingface_hub.utils._headers import build_hf_headers
 
@@ -117,7 +117,7 @@ class Hub:
         """The path of a file in the cache, whose bytes are those that the hub lists.
 
         The client forgets a download that was broken off, so the file is downloaded beside its place, hashed, and
-        only then moved where the client finds it.
+        only then put where the client finds it.
         """
         blob = self._get_blob(model, file)
         blob.parent.mkdir(parents=True, exist_ok=True)
@@ -126,9 +126,17 @@ class Hub:
                 blob.unlink(missing_ok=True)
                 self._download(model, file, part := self._get_part(model, file))
                 part.replace(blob)
-        path = Path(hf_hub_download(model.id, file.name, endpoint=self.endpoint, cache_dir=self.cache))
-        if path.parent.name != model.commit or path.resolve() != blob.resolve():
-            raise PolicyError(f"{model.id} was changed on the hub during the download: do it again")
+            return self._place(model, file, blob)
+
+    def _place(self, model: HubModel, file: HubFile, blob: Path) -> Path:
+        """Puts a file where the client looks for it; the client would wait for a lock of its own without end."""
+        folder = blob.parents[1]
+        path = folder / "snapshots" / model.commit / file.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.resolve() != blob.resolve():
+            _create_symlink(str(blob), str(path))  # or a copy, where there are no links
+        (folder / "refs").mkdir(exist_ok=True)
+        (folder / "refs" / "main").write_text(model.commit, encoding="utf-8")
         return path
 
     def _download(self, model: HubModel, file: HubFile, part: Path) -> None:

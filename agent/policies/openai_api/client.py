@@ -408,7 +408,7 @@ def _describe_redirect(location: str) -> str:
         url = httpx2.URL(location)
     except httpx2.InvalidURL:
         return "an address that is none"
-    return f"{url.scheme}://{url.host}{url.path}" if url.host else url.path
+    return f"{url.scheme}://{url.netloc.decode()}{url.path}" if url.host else url.path
 
 
 def _is_final(text: str) -> bool:

@@ -15,6 +15,8 @@ from agent.trajectory import Reply, Usage
 
 _CUT = ("length", "max_tokens", "max_length", "model_length")
 _PLAIN = ("text", "output_text")
+_MOST_TOKENS = 10**9
+"""A count beyond that is none: no context is as long, and it could not be priced."""
 _T = TypeVar("_T")
 
 
@@ -43,7 +45,7 @@ def _to_list(value: object) -> object:
 
 
 _NotNeeded = WrapValidator(_check_or_none)
-_Count = Annotated[Annotated[int, Field(ge=0)] | None, _NotNeeded]
+_Count = Annotated[Annotated[int, Field(ge=0, le=_MOST_TOKENS)] | None, _NotNeeded]
 
 
 class _Outside(BaseModel):

@@ -187,6 +187,50 @@ def test_a_playlist_of_the_same_host_is_fetched(
     assert capsys.readouterr().out.startswith("2.0 s (0:02)")
 
 
+STUB = """
+class utils:
+    class YoutubeDLError(Exception): pass
+class YoutubeDL:
+    def __init__(self, options): self.path = options["outtmpl"]["default"] % {"ext": "mp4.part"}
+    def __enter__(self): return self
+    def __exit__(self, *error): return None
+    def extract_info(self, address, download):
+        import time
+        if address.endswith("/page"):
+            bytearray(3 * 2**30)
+        for _ in range(600):
+            with open(self.path, "ab") as file: file.write(b"x")
+            time.sleep(0.1)
+"""
+
+
+@pytest.fixture
+def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module in place of yt-dlp, which fetches a byte now and then, or takes in a page without end."""
+    (tmp_path / "stub").mkdir()
+    (tmp_path / "stub" / "yt_dlp.py").write_text(STUB)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "stub"))
+    monkeypatch.setenv("VIDEOSLEUTH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv(address.PRIVATE, "yes")
+    monkeypatch.setenv(DOWNLOAD, "yes")
+    monkeypatch.setattr(address, "is_installed", lambda name: True)
+
+
+@pytest.mark.usefixtures("stub")
+def test_a_host_that_sends_a_byte_now_and_then_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(address, "_PATIENCE_SECONDS", 2.0)
+    assert main(["ask", "http://127.0.0.1:9/drip", "What?"]) == EXIT_BAD_INPUT
+    assert "less than 300 kB came in 2 s, so it was given up" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("stub")
+def test_a_page_without_end_takes_no_more_memory_than_there_may_be(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ask", "http://127.0.0.1:9/page", "What?"]) == EXIT_BAD_INPUT
+    assert "a page of it is too large to be looked at" in capsys.readouterr().err
+
+
 def test_networks_that_are_none_are_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(address, "is_installed", lambda name: True)
     monkeypatch.setenv(address.PRIVATE, "intranet")

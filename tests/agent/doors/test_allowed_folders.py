@@ -1,6 +1,7 @@
 """A stranger names files of the allowed folders and no others, however the path is written."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,15 @@ def test_what_may_be_asked_about_is_listed_by_the_name_that_finds_it(tmp_path: P
     for name in ("deep/Talk.MP4", ".hidden.mp4", "notes.txt", "open.mp4"):
         (tmp_path / "second" / name).write_bytes(b"x")
     assert allowed.list_names((".mp4",)) == ["deep/Talk.MP4", "in.mp4", "open.mp4", "second.mp4"]
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="needs file names that are any bytes")
+def test_a_name_that_no_json_can_hold_is_not_listed(tmp_path: Path, allowed: AllowedFolders) -> None:
+    folder = tmp_path / "second" / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    (folder / "talk.mp4").write_bytes(b"x")
+    assert "talk.mp4" not in str(allowed.list_names((".mp4",)))
+    assert "caf" not in str(allowed.list_folders())
 
 
 def test_folders_to_ask_about_are_those_of_videos_and_those_above_and_those_of_pictures(tmp_path: Path) -> None:

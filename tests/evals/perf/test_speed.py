@@ -1,12 +1,20 @@
 """The speed script runs on clips of two seconds; what it measures there says nothing about speed."""
 
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from evals.perf import speed
 from evals.perf.speed_clips import read_frame_number, specs
+from evals.perf.speed_jobs import _wait_for_keyframes
+from tests.drawn import write_colours
 from tools.encoders import conse
+from tools.encoders.hashing import HashingEncoder
+from tools.index.video_index import open_index
 from tools.video.video import Video
 
 
@@ -32,6 +40,18 @@ def test_the_states_of_a_long_film_come_one_after_the_other(tmp_path: Path) -> N
     first, frames, tiles, memory = values.values()
     assert None not in (first, frames, tiles, memory)
     assert 0 < first < frames < tiles  # type: ignore[operator]
+
+
+def test_an_index_that_ends_by_an_error_is_not_waited_for(tmp_path: Path) -> None:
+    class BrokenEncoder(HashingEncoder):
+        def encode_images(self, images: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+            raise RuntimeError("no memory is left")
+
+    with Video(write_colours(tmp_path / "clip.mp4", ["red", "blue"])) as video:
+        index = open_index(video, BrokenEncoder(), tmp_path / "cache")
+        with pytest.raises(RuntimeError, match="no memory is left"):
+            _wait_for_keyframes(index, threading.Event())
+        index.cancel()
 
 
 def test_a_peer_that_is_missing_is_not_run(tmp_path: Path) -> None:

@@ -89,6 +89,30 @@ def test_times_past_ninety_nine_hours_are_read() -> None:
     assert cue.start_seconds == 360_001
 
 
+def test_a_cue_from_before_the_beginning_is_no_text_of_the_one_before_it() -> None:
+    moved = "1\n-00:00:02,500 --> -00:00:01,000\nGone\n\n2\n-00:00:00,500 --> 00:00:01,000\nHello\n"
+    assert [(cue.start_seconds, cue.stop_seconds, cue.text) for cue in parse_srt(moved)] == [
+        (-2.5, -1.0, "Gone"),
+        (-0.5, 1.0, "Hello"),
+    ]
+
+
+def test_the_number_of_a_cue_is_no_text_where_every_second_row_is_blank() -> None:
+    rows = [
+        "1",
+        "00:00:01,000 --> 00:00:02,000",
+        "In a room for",
+        "2",
+        "",
+        "2",
+        "00:00:03,000 --> 00:00:04,000",
+        "It is",
+    ]
+    assert [cue.text for cue in parse_srt("\n\n".join(rows))] == ["In a room for 2", "It is"]
+    unnumbered = "00:00:01,000 --> 00:00:02,000\nGate\n1\n\n00:00:03,000 --> 00:00:04,000\nis shut\n"
+    assert [cue.text for cue in parse_srt(unnumbered)] == ["Gate 1", "is shut"]
+
+
 def test_a_clock_in_a_text_begins_no_cue() -> None:
     (cue,) = parse_srt("1\n00:00:01,000 --> 00:00:02,000\nThe train\n10:30 -> 11:45\n")
     assert cue.text == "The train 10:30 -> 11:45"

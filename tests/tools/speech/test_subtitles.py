@@ -27,10 +27,12 @@ def test_any_encoding_gives_the_same_lines(tmp_path: Path, encoding: str) -> Non
     assert all(line.source == "subtitle file" and line.no_speech is None and not line.doubts for line in lines)
 
 
-@pytest.mark.parametrize("line_end", ["\r\n", "\r"])
+@pytest.mark.parametrize("line_end", ["\r\n", "\r", "\r\r\n"])
 def test_line_ends_of_other_systems_are_read(tmp_path: Path, line_end: str) -> None:
     path = tmp_path / "a.srt"
     path.write_bytes(SRT.replace("\n", line_end).encode())
+    (tmp_path / "b.srt").write_text(SRT)
+    assert read_subtitles(path) == read_subtitles(tmp_path / "b.srt")
     assert len(read_subtitles(path)) == 2
 
 
