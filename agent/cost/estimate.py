@@ -171,6 +171,8 @@ def count_frame_tokens(facts: VideoFacts, size: tuple[int, int], max_pixels: int
         size: longest and shortest side in pixels that the frame is shown at.
         max_pixels: pixel limit of a picture, above which it is made smaller.
     """
+    if not facts.has_pictures:
+        return 0
     longest, shortest = size
     portrait = facts.height > facts.width
     box = (shortest, longest) if portrait else (longest, shortest)

@@ -328,11 +328,12 @@ def measure_length(toolbox: QuestionTools) -> float:
 def read_video_facts(toolbox: VideoTools) -> VideoFacts:
     """The video's properties as a trajectory records them."""
     info = toolbox.video.info
+    width, height = (info.width, info.height) if info.has_pictures else (0, 0)
     return VideoFacts(
         content_hash=toolbox.video.content_hash,
         duration_seconds=info.duration_seconds,
-        width=info.width,
-        height=info.height,
+        width=width,
+        height=height,
         is_cut_off=info.is_cut_off,
         has_speech_track=info.has_audio,
         has_subtitles=toolbox.has_subtitles,

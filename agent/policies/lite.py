@@ -23,6 +23,7 @@ from agent.policies.lite_rules.presence import counting, sounds, things
 from agent.policies.lite_rules.reading import ParsedQuestion, find_written_text, read_question
 from agent.policy import ToolAccess
 from agent.trajectory import Answer, Calls, Trajectory, Turn, restrict_to_video
+from tools.toolbox import SPEECH_TOOLS
 
 ABOUT = (
     "lite is the small built-in reasoner: rules over search, screen text and speech. It understands no pictures; "
@@ -107,7 +108,8 @@ class LitePolicy:
 def _plan_calls(case: QuestionContext) -> list[Wanted]:
     if case.must_list_shots:
         return [want_call("list_shots")]
-    return [*named_text.plan_calls(case), *choose_strategy(case.reading).looks(case)]
+    wanted = [*named_text.plan_calls(case), *choose_strategy(case.reading).looks(case)]
+    return wanted if case.trajectory.facts.has_pictures else [want for want in wanted if want.tool in SPEECH_TOOLS]
 
 
 def _answer_case(case: QuestionContext) -> Answer:

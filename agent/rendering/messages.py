@@ -371,7 +371,8 @@ def _render_video(video: int | None, facts: VideoFacts) -> str:
     name = "The video" if video is None else f"Video {video}"
     part = f", from {facts.start_seconds:.2f} s on to {facts.duration_seconds:.2f} s" if facts.start_seconds else ""
     created = f" By the file it was created at {facts.created_at}." if facts.created_at else ""
-    return f"{name}: {facts.length_seconds:.2f} s{part}, {facts.width}x{facts.height} pixels, {sound}.{created}{cut}"
+    size = f"{facts.width}x{facts.height} pixels" if facts.has_pictures else "no pictures"
+    return f"{name}: {facts.length_seconds:.2f} s{part}, {size}, {sound}.{created}{cut}"
 
 
 def _render_question(trajectory: Trajectory) -> str:

@@ -110,7 +110,7 @@ class VideoFacts:
     content_hash: str
     duration_seconds: Seconds
     width: Annotated[int, Field(ge=0, le=MAX_PICTURE_SIDE)]
-    """Width in pixels as displayed; 0 where the video could not be opened."""
+    """Width in pixels as displayed; 0 where there are no pictures, or the video could not be opened."""
     height: Annotated[int, Field(ge=0, le=MAX_PICTURE_SIDE)]
     is_cut_off: bool = False
     has_speech_track: bool = False
@@ -121,6 +121,11 @@ class VideoFacts:
     """When the file says that it was created, as `2026-05-01 14:03:22 UTC`; empty where it does not say."""
     start_seconds: Seconds = 0.0
     """Second at which the video begins: 0, unless what comes before was cut off."""
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether there is anything to look at: sound alone has none."""
+        return self.width > 0
 
     @property
     def length_seconds(self) -> float:

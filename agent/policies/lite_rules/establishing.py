@@ -59,8 +59,11 @@ def answer_cannot_tell(case: QuestionContext, *reasons: str) -> Answer:
     )
     helpful = [make_line_evidence(case.trajectory, line) for _, line in ranked[:_MOST_HELP]]
     doubtful = (make_finding_evidence(note, note.finding.doubt) for note in _remove_duplicates(unread)[:_MOST_HELP])
-    said = (case.reading.language.cannot_tell, *reasons[:_MOST_REASONS], _WOULD_HELP)
-    return Answer(" ".join(said), evidence=(*helpful, *doubtful, *_collect_pictures(case)), cannot_tell=True)
+    facts = case.trajectory.facts
+    told = [reason for reason in reasons if facts.has_pictures or reason != NO_PICTURES][:_MOST_REASONS]
+    told += [_WOULD_HELP] if facts.has_pictures else facts.gaps
+    said = " ".join((case.reading.language.cannot_tell, *told))
+    return Answer(said, evidence=(*helpful, *doubtful, *_collect_pictures(case)), cannot_tell=True)
 
 
 def _collect_pictures(case: QuestionContext) -> list[Evidence]:
@@ -97,7 +100,10 @@ def find_hidden_reasons(case: QuestionContext, sense: Sense, name: str | None = 
     if not any(_is_covering(case, call) for call, _ in done):
         failed = [result.observation.text for _, result in looks if result.observation.is_error]
         return failed or [f"What is {'said' if sense == 'speech' else 'written'} there was not looked at."]
-    reasons = [*(["The file is cut off."] if case.trajectory.facts.is_cut_off else []), *case.trajectory.gaps]
+    facts = case.trajectory.facts
+    reasons = ["The file is cut off."] if facts.is_cut_off else []
+    # that there are no pictures hides nothing that is said
+    reasons += [gap for gap in case.trajectory.gaps if facts.has_pictures or gap not in facts.gaps]
     doubtful = [f for _, result in done for f in result.observation.findings if f.doubt not in ("", UNREADABLE)]
     reasons += [
         f"What is {'said' if sense == 'speech' else 'written'} at {finding.start_seconds:.1f} s is doubtful."

@@ -63,7 +63,9 @@ def answer(case: QuestionContext) -> Answer:
             seconds = case.duration_seconds - case.start_seconds
             return _answer_with_fact(case, f"{seconds:.1f} s ({int(seconds) // 60}:{int(seconds) % 60:02})")
         case "size":
-            return _answer_with_fact(case, f"{case.trajectory.facts.width}x{case.trajectory.facts.height} pixels")
+            if not (facts := case.trajectory.facts).has_pictures:
+                return answer_cannot_tell(case)
+            return _answer_with_fact(case, f"{facts.width}x{facts.height} pixels")
         case "recorded":
             if created := case.trajectory.facts.created_at:
                 return _answer_with_fact(case, f"By the file it was created at {created}")
@@ -100,7 +102,8 @@ def answer(case: QuestionContext) -> Answer:
 
 
 def _answer_with_fact(case: QuestionContext, text: str) -> Answer:
-    calls = tuple(call.id for call in case.trajectory.calls if call.name == "overview")
+    looked = {result.call_id for result in case.trajectory.results if not result.observation.is_error}
+    calls = tuple(call.id for call in case.trajectory.calls if call.name == "overview" and call.id in looked)
     whole = Evidence(case.start_seconds, case.duration_seconds, calls, source="video", note="what the file says")
     return Answer(text, None, _CERTAIN, (whole,))
 

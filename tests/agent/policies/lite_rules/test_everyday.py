@@ -1,6 +1,7 @@
 """The questions that everybody asks, in six languages, and what becomes of them in others."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from agent.policies.lite_rules.languages import detect_language, load_languages
 from agent.policies.lite_rules.reading import read_question
 from agent.trajectory import Answer, Question, Trajectory, VideoFacts
 from tests.agent.policies.lite_rules.findings import Findings
-from tools.observation import Finding
+from tools.observation import Finding, Observation, ToolError
 
 FACTS = VideoFacts("0" * 32, 83.0, 640, 360, has_speech_track=True)
 
@@ -20,6 +21,13 @@ def answered(text: str, **findings: tuple[Finding, ...]) -> Answer:
     assert not ended.error, ended.error
     assert ended.answer is not None
     return ended.answer
+
+
+class Failing(Findings):
+    """Tools that fail."""
+
+    def call(self, name: str, arguments: dict[str, Any]) -> Observation:
+        raise ToolError("the time is up")
 
 
 def shown(text: str, start: float = 5.0, top: float = 0.1) -> Finding:
@@ -243,3 +251,37 @@ def test_a_second_of_words_that_are_only_like_the_asked_ones_is_unsure() -> None
     assert (named.text, named.confidence) == ("9 seconds", 0.6)
     assert (unlike.confidence or 0.0) <= 0.5
     assert alike.cannot_tell or (alike.confidence or 1.0) < 0.5
+
+
+def heard(text: str, said: tuple[Finding, ...] = ()) -> Trajectory:
+    """A run over a recording without pictures, whose speech was heard to its end."""
+    facts = replace(FACTS, width=0, height=0, gaps=("The file has sound and no pictures.",))
+    return run_graph(Trajectory(Question("v.wav", text), facts), RunContext(LitePolicy(), Findings(read_speech=said)))
+
+
+@pytest.mark.parametrize("text", ["How large is it in pixels?", "What does the sign say?", "What is he wearing?"])
+def test_of_a_recording_without_pictures_nothing_is_said_of_them_and_no_one_could_look(text: str) -> None:
+    answer = heard(text).answer
+    assert answer is not None
+    assert answer.cannot_tell
+    assert answer.text.endswith("The file has sound and no pictures.")
+
+
+def test_a_recording_without_pictures_is_heard_and_not_looked_at() -> None:
+    ended = heard("What is said about the kettle?", SAID)
+    assert {call.name for call in ended.calls} == {"read_speech"}
+    assert ended.answer is not None
+    assert "1931" in ended.answer.text
+
+
+def test_that_there_are_no_pictures_hides_nothing_that_is_said() -> None:
+    answer = heard("What is said?").answer
+    assert answer is not None
+    assert answer.not_shown
+
+
+def test_a_look_that_failed_is_no_evidence_of_what_the_file_says() -> None:
+    question = Trajectory(Question("v.mp4", "How long is the video?"), FACTS)
+    answer = run_graph(question, RunContext(LitePolicy(), Failing())).answer
+    assert answer is not None
+    assert [piece.call_ids for piece in answer.evidence] == [()]
