@@ -101,12 +101,13 @@ def test_items_end_with_the_time() -> None:
 
 
 def test_work_that_is_cancelled_is_left_behind_at_once_and_has_no_time_left() -> None:
-    gate, cancellation = threading.Event(), Cancellation()
+    gate, ended, cancellation = threading.Event(), threading.Event(), Cancellation()
     left: list[float] = []
 
     def work() -> None:
         gate.wait(20)
         left.append(get_seconds_left())
+        ended.set()
 
     threading.Timer(0.1, cancellation.cancel).start()
     begun = time.monotonic()
@@ -118,9 +119,7 @@ def test_work_that_is_cancelled_is_left_behind_at_once_and_has_no_time_left() ->
         with pytest.raises(WorkCancelledError):  # and nothing else is begun
             run_in_time([lambda: left.append(-1.0)])
     gate.set()
-    for thread in threading.enumerate():
-        if thread.daemon and thread is not threading.current_thread():
-            thread.join(5)
+    assert ended.wait(20)
     assert left == [0.0]
     assert get_seconds_left() == float("inf")
 
