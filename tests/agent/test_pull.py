@@ -16,6 +16,7 @@ from agent.policies.hub.consent import find_or_fetch
 from agent.policies.hub.download import Hub
 from agent.policies.hub.machine import Hardware, judge_fit, recommend_model
 from agent.policy import DOWNLOAD, PolicyError
+from tests.agent import fake_hub
 from tests.agent.fake_hub import FakeHub, Trouble, hash_of
 from tests.lock_holder import hold_in_stopped_process
 from tests.tiny_models import build
@@ -113,6 +114,17 @@ def test_a_file_with_another_hash_is_removed(hub: FakeHub, capsys: pytest.Captur
         assert sentence(capsys).startswith(f"agent: {name} of {ID} is not the file that the hub lists")
         assert not list(Hub().cache.rglob(name))
         assert choose_default_policy().spec == "lite"
+
+
+@pytest.mark.parametrize("name", ["COMMIT", "git_hash"])
+def test_a_commit_or_hash_that_is_a_path_makes_no_file(
+    name: str, hub: FakeHub, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = "../../../outside"
+    monkeypatch.setattr(fake_hub, name, path if name == "COMMIT" else lambda _: path)
+    assert main(["pull", NAME, "--yes"]) == 69
+    assert "fetched" in sentence(capsys)
+    assert not list(home.rglob("outside*"))
 
 
 def test_a_file_that_was_damaged_here_is_fetched_again_and_a_good_one_is_not(hub: FakeHub) -> None:

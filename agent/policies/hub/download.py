@@ -7,6 +7,7 @@ lists for it, also one that was here before, and only files that hold no code ar
 import errno
 import hashlib
 import logging
+import re
 import shutil
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -22,7 +23,7 @@ from huggingface_hub.hf_api import ModelInfo, RepoSibling
 from huggingface_hub.utils._headers import build_hf_headers
 
 from agent.policy import PolicyError
-from tools.cache import CacheError, hold_lock
+from tools.cache import CacheError, hold_lock, write_atomically
 
 WEIGHTS = ("model*.safetensors", "*.safetensors", "pytorch_model*.bin", "*.bin")
 """Names of weights, the preferred ones first: of a repository's several forms one is fetched."""
@@ -32,6 +33,9 @@ _TIMEOUT_SECONDS = 10.0
 _SPARE_BYTES = 100_000_000
 """Disk that a download leaves free."""
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT))
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+"""What a commit and a hash look like: both become names of files here, and a hub may list anything."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,8 @@ class Hub:
         files = tuple(_describe_file(model_id, file) for file in _select_files(info.siblings or (), weights))
         if not any(fnmatch(file.name, pattern) for file in files for pattern in weights) or info.sha is None:
             raise PolicyError(f"{model_id} has no weights that could be used here: need {', '.join(weights)}")
+        if not _COMMIT.fullmatch(info.sha):
+            raise PolicyError(f"the hub names {info.sha[:80]!r} as the commit of {model_id}: nothing is fetched")
         return HubModel(model_id, info.sha, files, _read_licence(info))
 
     def fetch(self, model: HubModel) -> Path:
@@ -135,8 +141,7 @@ class Hub:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.resolve() != blob.resolve():
             _create_symlink(str(blob), str(path))  # or a copy, where there are no links
-        (folder / "refs").mkdir(exist_ok=True)
-        (folder / "refs" / "main").write_text(model.commit, encoding="utf-8")
+        write_atomically(folder / "refs" / "main", model.commit)
         return path
 
     def _download(self, model: HubModel, file: HubFile, part: Path) -> None:
@@ -235,7 +240,7 @@ def _select_files(files: "list[RepoSibling] | tuple[()]", weights: tuple[str, ..
 
 def _describe_file(model_id: str, file: RepoSibling) -> HubFile:
     digest = file.lfs.sha256 if file.lfs is not None else file.blob_id
-    if file.size is None or not digest:
+    if file.size is None or digest is None or not _DIGEST.fullmatch(digest):
         raise PolicyError(f"the hub tells neither size nor hash of {file.rfilename} in {model_id}: it is not fetched")
     return HubFile(file.rfilename, file.size, digest)
 
